@@ -1,0 +1,36 @@
+import { TccError } from '../lib/errors';
+import type { NewTransaction, Transaction } from '../engine/model';
+import type { StepResult } from '../journal/journal';
+
+/** The transaction that a begin step has just made. */
+export function begun(
+  asked: NewTransaction,
+  { atMs, deadlineAt }: Extract<StepResult, { kind: 'applied' }>,
+  worker: string,
+): Transaction {
+  if (deadlineAt === undefined) throw new TccError('BROKEN_INVARIANT', 'a begin step came back without a deadline');
+  return {
+    gid: asked.gid,
+    name: asked.name,
+    mode: asked.mode,
+    tryOrder: asked.tryOrder,
+    state: { status: 'TRYING' },
+    createdAt: atMs,
+    deadlineAt,
+    dueAt: deadlineAt,
+    rounds: 0,
+    epoch: 0,
+    worker,
+    branches: asked.branches.map((branch) => ({
+      ...branch,
+      status: 'REGISTERED',
+      tryReply: undefined,
+      attempts: 0,
+      refusals: 0,
+      lastError: '',
+      registeredAt: atMs,
+      triedAt: undefined,
+      finishedAt: undefined,
+    })),
+  };
+}

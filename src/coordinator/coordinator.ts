@@ -1,0 +1,280 @@
+/**
+ * What a coordinator does for its callers. It keeps nothing that the journal does not hold: any call may go to any
+ * coordinator, and a crash loses nothing that was promised.
+ */
+import { sleep, type Clock } from '../lib/clock';
+import { TccError } from '../lib/errors';
+import type { Stoppable } from '../lib/lifecycle';
+import type { Logger } from '../lib/logger';
+import type { Random } from '../lib/random';
+import { sameTransaction } from '../engine/content';
+import type { Command, Rules } from '../engine/driven';
+import { isTerminal, type Branch, type NewBranch, type NewTransaction, type Transaction } from '../engine/model';
+import type { Directory, Invoker } from '../invoker/invoker';
+import type { Journal, StepResult } from '../journal/journal';
+
+import type { TransactionApi, TryResult, Wait } from './api';
+import { begun } from './begun';
+import { DatabaseTime } from './database-time';
+import type { Driver } from './driver';
+import { Hand } from './hand';
+import { InteractiveBranches } from './interactive';
+import { abandonable, Outcomes } from './outcomes';
+import { decidedOtherwise, missing, refused } from './refusals';
+import { watchTransaction } from './watch';
+
+export interface CoordinatorOptions {
+  /** Unique among the coordinators on one database, and new with each start. At most 64 characters. */
+  readonly worker: string;
+  /** `limits.openTransactions`. */
+  readonly openTransactions: number;
+  /** `limits.branches`. */
+  readonly maxBranches: number;
+  /** How long stop() waits for what is under way, in milliseconds. */
+  readonly drainMs: number;
+  /** After this many unfinished rounds a transaction is logged as needing attention. */
+  readonly attentionAfter: number;
+  readonly rules: Rules;
+}
+
+export interface CoordinatorDeps {
+  readonly journal: Journal;
+  readonly invoker: Invoker;
+  readonly directory: Directory;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  /** The database's clock at the start, epoch ms. */
+  readonly nowMs: number;
+}
+
+/** How often a repeated begin is looked at again when its transaction vanishes in between. */
+const BEGIN_RACES = 3;
+
+export class Coordinator implements TransactionApi, Stoppable {
+  readonly name = 'coordinator';
+  private readonly options: CoordinatorOptions;
+  private readonly deps: CoordinatorDeps;
+  private readonly time: DatabaseTime;
+  private readonly hand: Hand;
+  private readonly outcomes: Outcomes;
+  private readonly interactive: InteractiveBranches;
+
+  constructor(options: CoordinatorOptions, deps: CoordinatorDeps) {
+    this.options = options;
+    this.deps = deps;
+    const { journal, clock } = deps;
+    const { rules, worker, openTransactions, maxBranches } = options;
+    this.time = new DatabaseTime(clock, deps.nowMs);
+    this.outcomes = new Outcomes({ journal, clock, inHand: (gid) => this.hand.has(gid) });
+    this.hand = new Hand(
+      { openTransactions },
+      {
+        ...deps,
+        time: this.time,
+        rules,
+        worker,
+        changed: (transaction) => this.changed(transaction),
+        failed: (gid, error) => this.outcomes.fail(gid, error),
+      },
+    );
+    this.interactive = new InteractiveBranches({
+      ...deps,
+      time: this.time,
+      rules,
+      maxBranches,
+      command: (gid, command) => this.command(gid, command),
+    });
+  }
+
+  /** How many transactions are in hand. */
+  get inHand(): number {
+    return this.hand.size;
+  }
+
+  async execute(asked: NewTransaction, wait: Wait, signal: AbortSignal): Promise<Transaction> {
+    const begin = this.hand.admit(() => this.beginOrResume(asked));
+    const standing = await abandonable(begin, asked.gid, signal);
+    return this.awaitOver(standing, wait, signal);
+  }
+
+  async begin(asked: NewTransaction): Promise<Transaction> {
+    return this.hand.admit(async () => {
+      const result = await this.appendBegin(asked);
+      if (result.kind === 'stands') return sameOrTaken(asked, result.current);
+      this.hand.countInteractive(asked.gid, asked.timeoutMs);
+      return begun(asked, result, this.options.worker);
+    });
+  }
+
+  try(gid: string, branch: NewBranch, signal: AbortSignal): Promise<TryResult> {
+    this.hand.refuseWhenDraining();
+    return abandonable(this.interactive.try(gid, branch), gid, signal);
+  }
+
+  async registerBranch(gid: string, branch: NewBranch): Promise<Branch> {
+    this.hand.refuseWhenDraining();
+    return (await this.interactive.register(gid, branch)).branch;
+  }
+
+  async commit(gid: string, wait: Wait, signal: AbortSignal): Promise<Transaction> {
+    const decided = await abandonable(this.command(gid, { kind: 'commit' }), gid, signal);
+    const { status } = decided.state;
+    if (status !== 'CONFIRMING' && status !== 'CONFIRMED') throw decidedOtherwise(decided);
+    return this.awaitOver(decided, wait, signal);
+  }
+
+  async rollback(gid: string, reason: string, wait: Wait, signal: AbortSignal): Promise<Transaction> {
+    const cancel: Command = {
+      kind: 'cancel',
+      reason: { code: 'ROLLED_BACK', branchId: '', message: reason },
+      failed: undefined,
+    };
+    const decided = await abandonable(this.command(gid, cancel), gid, signal);
+    const { status } = decided.state;
+    if (status !== 'CANCELLING' && status !== 'CANCELLED') throw decidedOtherwise(decided);
+    return this.awaitOver(decided, wait, signal);
+  }
+
+  async get(gid: string): Promise<Transaction> {
+    const transaction = (await this.deps.journal.load([gid])).get(gid);
+    if (transaction === undefined) throw missing(gid);
+    return transaction;
+  }
+
+  watch(gid: string, signal: AbortSignal): AsyncIterable<Transaction> {
+    return watchTransaction(gid, signal, this.outcomes, () => this.get(gid));
+  }
+
+  async retry(gid: string): Promise<Transaction> {
+    const result = await this.deps.journal.append({ kind: 'retry', gid });
+    const transaction = result.kind === 'stands' ? result.current : await this.get(gid);
+    if (transaction === undefined) throw missing(gid);
+    if (result.kind === 'stands' && isTerminal(transaction.state.status)) throw decidedOtherwise(transaction);
+    return transaction;
+  }
+
+  /** Carries claimed transactions on. Resolves when the last of them is let go of. Those already in hand stay as they are. */
+  async resume(transactions: readonly Transaction[]): Promise<void> {
+    await Promise.all(
+      transactions.map((transaction) => {
+        this.hand.take(transaction)?.resume();
+        return this.hand.release(transaction.gid);
+      }),
+    );
+  }
+
+  /** Gids in hand for at least `ms`: whoever renews leases renews theirs. */
+  heldFor(ms: number): readonly string[] {
+    return this.hand.heldFor(ms);
+  }
+
+  /** Admits nothing new; waits for what is under way; hands the rest over. */
+  async stop(): Promise<void> {
+    this.hand.drain();
+    const patience = new AbortController();
+    await Promise.race([this.hand.empty(), sleep(this.deps.clock, this.options.drainMs, patience.signal)]);
+    patience.abort();
+    const left = this.hand.letGoOfAll();
+    if (left.length > 0)
+      this.deps.logger.warn({ count: left.length }, 'handed open transactions over to other coordinators');
+    await Promise.allSettled(left.map((gid) => this.deps.journal.append({ kind: 'retry', gid })));
+    this.outcomes.stop();
+  }
+
+  /** Makes the transaction durable and drives it, or finds the same one and sees to it that somebody drives it. */
+  private async beginOrResume(asked: NewTransaction): Promise<Transaction> {
+    await Promise.all(asked.branches.map(({ participant, action }) => this.deps.directory.action(participant, action)));
+    const result = await this.appendBegin(asked);
+    if (result.kind === 'applied') {
+      const transaction = begun(asked, result, this.options.worker);
+      this.hand.take(transaction)?.startNew();
+      return transaction;
+    }
+    return this.takeOver(sameOrTaken(asked, result.current));
+  }
+
+  private async appendBegin(asked: NewTransaction): Promise<StepResult> {
+    const step = {
+      kind: 'begin',
+      transaction: asked,
+      worker: this.options.worker,
+      dueInMs: this.options.rules.leaseMs,
+    } as const;
+    for (let race = 0; race < BEGIN_RACES; race += 1) {
+      const result = await this.deps.journal.append(step);
+      this.time.seen(result.atMs);
+      if (result.kind === 'applied' || result.current !== undefined) return result;
+    }
+    throw new TccError('JOURNAL_UNAVAILABLE', `transaction ${asked.gid} came and went while it was begun; try again`);
+  }
+
+  /**
+   * A repeated Execute: its first coordinator may be gone, so this one carries it on at once. One that waits for a retry
+   * keeps its backoff.
+   */
+  private async takeOver(standing: Transaction): Promise<Transaction> {
+    const { gid, state, rounds } = standing;
+    if (isTerminal(state.status) || rounds > 0 || this.hand.has(gid)) return standing;
+    const lease = { worker: this.options.worker, leaseMs: this.options.rules.leaseMs };
+    const [claimed] = await this.deps.journal.claim([gid], lease, 'held');
+    if (claimed === undefined) return standing;
+    this.hand.take(claimed)?.resume();
+    return claimed;
+  }
+
+  /** Puts a command to a transaction, wherever it is; resolves with it as it stands once the command is durable or moot. */
+  private async command(gid: string, command: Command): Promise<Transaction> {
+    const driver = this.hand.get(gid);
+    if (driver !== undefined) return this.settled(driver, await driver.command(command));
+    const transaction = await this.get(gid);
+    const taken = this.hand.take(transaction);
+    if (taken === undefined) return this.command(gid, command);
+    const result = await taken.consider(command);
+    // Decided before: somebody else drives it, and this coordinator was only asked to look.
+    if (taken.transaction === transaction || result.refusal !== undefined) taken.letGo();
+    return this.settled(taken, result);
+  }
+
+  private settled(driver: Driver, { refusal, error }: Awaited<ReturnType<Driver['command']>>): Transaction {
+    if (error !== undefined) throw error;
+    if (refusal !== undefined) throw refused(refusal);
+    return driver.transaction;
+  }
+
+  private awaitOver(transaction: Transaction, wait: Wait, signal: AbortSignal): Promise<Transaction> {
+    const { gid } = transaction;
+    const over = isOver(wait);
+    if (over(transaction)) return Promise.resolve(transaction);
+    // Without a driver it has been let go of, or somebody else has it: the journal says how it stands.
+    return this.outcomes.until(gid, over, signal, () => this.hand.get(gid)?.transaction ?? this.get(gid));
+  }
+
+  private changed(transaction: Transaction): void {
+    this.outcomes.publish(transaction);
+    const { rounds, gid, state } = transaction;
+    if (rounds === 0) return;
+    const fields = { gid, status: state.status, rounds };
+    if (rounds === this.options.attentionAfter) this.deps.logger.warn(fields, 'a transaction needs attention');
+    if ('parked' in state && state.parked) this.deps.logger.warn(fields, 'a transaction was parked');
+  }
+}
+
+function isOver(wait: Wait): (transaction: Transaction) => boolean {
+  switch (wait) {
+    case 'accepted':
+      return () => true;
+    case 'decided':
+      return ({ state }) => state.status !== 'TRYING';
+    case 'finished':
+      return ({ state }) => isTerminal(state.status);
+  }
+}
+
+function sameOrTaken(asked: NewTransaction, current: Transaction | undefined): Transaction {
+  if (current === undefined) throw missing(asked.gid);
+  if (sameTransaction(asked, current)) return current;
+  throw new TccError('GID_TAKEN', `transaction ${asked.gid} exists with other content; choose another gid`, {
+    metadata: { gid: asked.gid },
+  });
+}

@@ -1,0 +1,252 @@
+/**
+ * Drives one transaction: event → engine → journal → effects, one event at a time.
+ * C1. No effect is carried out before the step that it rests on is durable (I8); while a step is under way, events wait.
+ * C2. A step that lost makes the driver go on from the transaction as it stands (I1, I9).
+ * C3. A journal that cannot be reached makes the driver let go: the row is the truth, the scanner will take it.
+ * C4. After its release a driver makes no call, no step and keeps no timer (I13).
+ */
+import type { Clock, Timer } from '../lib/clock';
+import { TccError } from '../lib/errors';
+import type { Logger } from '../lib/logger';
+import type { Random } from '../lib/random';
+import { consider, decide, take, takeNew } from '../engine/decide';
+import {
+  inHand,
+  type Command,
+  type Context,
+  type Decision,
+  type Driven,
+  type Effect,
+  type Event,
+  type Refusal,
+  type Rules,
+} from '../engine/driven';
+import type { Transaction } from '../engine/model';
+import { tcc } from '../engine/pattern';
+import type { Step } from '../engine/step';
+import type { Directory, Invoker } from '../invoker/invoker';
+import type { Journal, StepResult } from '../journal/journal';
+
+import type { DatabaseTime } from './database-time';
+
+/** How often a command is decided again because something else changed the transaction in between. */
+const COMMAND_RACES = 10;
+
+export interface DriverDeps {
+  readonly journal: Pick<Journal, 'append'>;
+  readonly invoker: Invoker;
+  readonly directory: Directory;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly time: DatabaseTime;
+  readonly logger: Logger;
+  readonly rules: Rules;
+  readonly worker: string;
+  /** Called after each durable change. */
+  readonly changed: (transaction: Transaction) => void;
+  /** Called once, when the driver lets go; with an error when it had to. */
+  readonly released: (driver: Driver, error: TccError | undefined) => void;
+}
+
+/** What became of a command: durable or moot, refused, or nobody knows. */
+export interface CommandResult {
+  readonly refusal?: Refusal;
+  readonly error?: TccError;
+}
+
+interface WaitingEvent {
+  readonly event: Event;
+  readonly settle: ((result: CommandResult) => void) | undefined;
+}
+
+export class Driver {
+  readonly gid: string;
+  private readonly deps: DriverDeps;
+  private driven: Driven;
+  private readonly waiting: WaitingEvent[] = [];
+  private readonly timers = new Set<Timer>();
+  private stepping = false;
+  private gone = false;
+  private lostTo: TccError | undefined;
+  private races = 0;
+
+  constructor(transaction: Transaction, deps: DriverDeps) {
+    this.gid = transaction.gid;
+    this.deps = deps;
+    this.driven = inHand(transaction);
+  }
+
+  get transaction(): Transaction {
+    return this.driven.transaction;
+  }
+
+  /** Starts an Execute that was just begun here. */
+  startNew(): void {
+    this.carryOut(takeNew(this.transaction, this.context()), undefined);
+  }
+
+  /** Carries a transaction on that was claimed or found standing. */
+  resume(): void {
+    this.carryOut(take(this.transaction, this.context()), undefined);
+  }
+
+  /** Puts a command to a driver that has not been started: the transaction is read, not held. */
+  consider(command: Command): Promise<CommandResult> {
+    return new Promise((resolve) => {
+      this.carryOut(consider(this.transaction, command, this.context()), { event: command, settle: resolve });
+    });
+  }
+
+  /** Puts a command to a driver that is under way. Resolves once it is durable or refused. */
+  command(command: Command): Promise<CommandResult> {
+    return new Promise((resolve) => {
+      this.handle({ event: command, settle: resolve });
+    });
+  }
+
+  /** Lets go at once, without a word to the journal. */
+  letGo(error?: TccError): void {
+    if (this.gone) return;
+    this.gone = true;
+    for (const timer of this.timers) timer.stop();
+    this.timers.clear();
+    this.deps.released(this, error);
+    this.lostTo = error;
+    for (const { settle } of this.waiting.splice(0)) settle?.(this.moot());
+  }
+
+  private handle(next: WaitingEvent): void {
+    if (this.gone) {
+      next.settle?.(this.moot());
+    } else if (this.stepping) {
+      this.waiting.push(next);
+    } else {
+      this.carryOut(decide(this.driven, next.event, this.context()), next);
+    }
+  }
+
+  /** What a command hears that comes after the release: how it ended is in the transaction, unless that was lost. */
+  private moot(): CommandResult {
+    return this.lostTo === undefined ? {} : { error: this.lostTo };
+  }
+
+  private carryOut(decision: Decision, cause: WaitingEvent | undefined): void {
+    this.driven = decision.driven;
+    switch (decision.kind) {
+      case 'refuse':
+        cause?.settle?.({ refusal: decision.refusal });
+        return;
+      case 'go':
+        for (const effect of decision.effects) this.perform(effect);
+        cause?.settle?.({});
+        return;
+      case 'step':
+        this.stepping = true;
+        this.deps.journal.append(decision.step).then(
+          (result) => this.stepped(decision.step, result, cause),
+          (error: unknown) => this.lost(error, cause),
+        );
+    }
+  }
+
+  private stepped(step: Step, result: StepResult, cause: WaitingEvent | undefined): void {
+    this.stepping = false;
+    this.deps.time.seen(result.atMs);
+    if (this.gone) {
+      cause?.settle?.(this.moot());
+    } else if (result.kind === 'applied') {
+      // The command is durable now, whatever comes next: its caller need not wait for the calls that follow.
+      this.carryOut(decide(this.driven, { kind: 'applied', step, atMs: result.atMs }, this.context()), cause);
+      this.deps.changed(this.transaction);
+    } else if (result.current === undefined) {
+      this.lost(new TccError('JOURNAL_UNAVAILABLE', `transaction ${this.gid} is not in the journal any more`), cause);
+    } else {
+      this.goOnFrom(result.current, cause);
+    }
+    this.handleWaiting();
+  }
+
+  private handleWaiting(): void {
+    while (!this.stepping && !this.gone) {
+      const next = this.waiting.shift();
+      if (next === undefined) return;
+      this.handle(next);
+    }
+  }
+
+  private goOnFrom(current: Transaction, cause: WaitingEvent | undefined): void {
+    this.stopTimers();
+    this.driven = inHand(current);
+    this.deps.changed(current);
+    const command = cause?.event;
+    const again = command?.kind === 'commit' || command?.kind === 'cancel';
+    if (again && current.state.status === 'TRYING' && ++this.races <= COMMAND_RACES) {
+      this.carryOut(consider(current, command, this.context()), cause);
+      return;
+    }
+    this.carryOut(take(current, this.context()), undefined);
+    cause?.settle?.({});
+  }
+
+  private lost(error: unknown, cause: WaitingEvent | undefined): void {
+    const known =
+      error instanceof TccError ? error : new TccError('BROKEN_INVARIANT', 'a step failed', { cause: error });
+    if (known.kind === 'invariant')
+      this.deps.logger.error({ gid: this.gid, err: error }, 'a step was rejected by the journal');
+    this.letGo(known);
+    cause?.settle?.({ error: known });
+  }
+
+  private perform(effect: Effect): void {
+    switch (effect.kind) {
+      case 'call':
+        if (effect.delayMs === 0) this.call(effect);
+        else this.after(effect.delayMs, () => this.call(effect));
+        return;
+      case 'arm':
+        this.after(effect.atMs - this.deps.time.now(), () =>
+          this.handle({ event: { kind: 'deadline' }, settle: undefined }),
+        );
+        return;
+      case 'release':
+        this.letGo();
+    }
+  }
+
+  private call({ branch, phase, attempt }: Extract<Effect, { kind: 'call' }>): void {
+    const { participant, action, branchId, payload } = branch;
+    const { callTimeoutMs } = this.deps.directory.policyOf(participant, action);
+    const leftMs = this.transaction.deadlineAt - this.deps.time.now();
+    const timeoutMs = Math.max(1, phase === 'try' ? Math.min(callTimeoutMs, leftMs) : callTimeoutMs);
+    void this.deps.invoker
+      .call({ participant, action, phase, gid: this.gid, branchId, attempt, payload, timeoutMs })
+      .then((outcome) => {
+        this.handle({ event: { kind: 'answered', branchId, phase, attempt, outcome }, settle: undefined });
+      });
+  }
+
+  private after(delayMs: number, fire: () => void): void {
+    const timer = this.deps.clock.startTimer(delayMs, () => {
+      this.timers.delete(timer);
+      if (!this.gone) fire();
+    });
+    this.timers.add(timer);
+  }
+
+  private stopTimers(): void {
+    for (const timer of this.timers) timer.stop();
+    this.timers.clear();
+  }
+
+  private context(): Context {
+    const { time, random, worker, rules, directory } = this.deps;
+    return {
+      now: time.now(),
+      chance: random(),
+      worker,
+      pattern: tcc,
+      rules,
+      tryAttempts: ({ participant, action }) => directory.policyOf(participant, action).tryAttempts,
+    };
+  }
+}

@@ -1,0 +1,158 @@
+/**
+ * The transactions in this coordinator's hands: one driver per gid, and how many may be open at once.
+ * H1. At most one driver per gid in this process.
+ * H2. New work is admitted only below the bound, before the database is touched. What must go on (commands, recovery) is always admitted.
+ */
+import { TccError } from '../lib/errors';
+import type { Transaction } from '../engine/model';
+
+import { Driver, type DriverDeps } from './driver';
+
+export interface HandOptions {
+  /** `limits.openTransactions`: what one coordinator holds in memory, at about 4 kB each without payloads. */
+  readonly openTransactions: number;
+}
+
+export type HandDeps = Omit<DriverDeps, 'released'> & {
+  /** A driver had to let go of its transaction. */
+  readonly failed: (gid: string, error: TccError) => void;
+};
+
+export class Hand {
+  private readonly options: HandOptions;
+  private readonly deps: HandDeps;
+  private readonly drivers = new Map<string, Driver>();
+  private readonly takenAt = new Map<string, number>();
+  /** Interactive transactions that were begun here, and until when (monotonic ms) they can be open. */
+  private readonly interactive = new Map<string, number>();
+  private readonly whenReleased = new Map<string, (() => void)[]>();
+  /** Begins that are on their way to the journal. */
+  private beginning = 0;
+  private draining = false;
+  private whenEmpty: (() => void)[] = [];
+
+  constructor(options: HandOptions, deps: HandDeps) {
+    this.options = options;
+    this.deps = deps;
+  }
+
+  get size(): number {
+    return this.drivers.size;
+  }
+
+  has(gid: string): boolean {
+    return this.drivers.has(gid);
+  }
+
+  get(gid: string): Driver | undefined {
+    return this.drivers.get(gid);
+  }
+
+  /** Runs a begin when there is room for one more (H2). Throws DRAINING or TOO_MANY_OPEN_TRANSACTIONS. */
+  async admit<Result>(begin: () => Promise<Result>): Promise<Result> {
+    this.refuseWhenDraining();
+    if (this.open() >= this.options.openTransactions) {
+      this.forgetExpired();
+      if (this.open() >= this.options.openTransactions) {
+        throw new TccError(
+          'TOO_MANY_OPEN_TRANSACTIONS',
+          `this coordinator has ${this.options.openTransactions} open transactions, which is its limit; try again or on another coordinator`,
+        );
+      }
+    }
+    this.beginning += 1;
+    try {
+      return await begin();
+    } finally {
+      this.beginning -= 1;
+      this.tellWhenEmpty();
+    }
+  }
+
+  refuseWhenDraining(): void {
+    if (this.draining) throw new TccError('DRAINING', 'this coordinator is shutting down; use another one');
+  }
+
+  /** Counts an interactive transaction as open until its decision comes through here or its time is over. */
+  countInteractive(gid: string, forMs: number): void {
+    this.interactive.set(gid, this.deps.clock.monotonicMs() + forMs);
+  }
+
+  /** A driver for this transaction; undefined when there is one already (H1). The caller starts it. */
+  take(transaction: Transaction): Driver | undefined {
+    const { gid } = transaction;
+    if (this.drivers.has(gid)) return undefined;
+    const driver = new Driver(transaction, { ...this.deps, released: (gone, error) => this.released(gone, error) });
+    this.drivers.set(gid, driver);
+    this.takenAt.set(gid, this.deps.clock.monotonicMs());
+    this.interactive.delete(gid);
+    return driver;
+  }
+
+  /** Gids that have been in hand for at least this long: their leases need renewal. */
+  heldFor(ms: number): readonly string[] {
+    const before = this.deps.clock.monotonicMs() - ms;
+    const held: string[] = [];
+    // The map keeps the order of taking, so the first young one ends the search.
+    for (const [gid, at] of this.takenAt) {
+      if (at > before) break;
+      held.push(gid);
+    }
+    return held;
+  }
+
+  /** Resolves when the driver of this gid lets go; at once when there is none. */
+  release(gid: string): Promise<void> {
+    if (!this.drivers.has(gid)) return Promise.resolve();
+    return new Promise((resolve) => {
+      const waiters = this.whenReleased.get(gid);
+      if (waiters === undefined) this.whenReleased.set(gid, [resolve]);
+      else waiters.push(resolve);
+    });
+  }
+
+  /** Admits nothing new from now on. */
+  drain(): void {
+    this.draining = true;
+  }
+
+  /** Resolves when nothing is in hand. */
+  empty(): Promise<void> {
+    if (this.drivers.size === 0 && this.beginning === 0) return Promise.resolve();
+    return new Promise((resolve) => this.whenEmpty.push(resolve));
+  }
+
+  /** Lets go of everything; whoever waits is told to ask again. */
+  letGoOfAll(): readonly string[] {
+    const gids = [...this.drivers.keys()];
+    for (const driver of [...this.drivers.values()]) {
+      driver.letGo(new TccError('DRAINING', 'this coordinator is shutting down; ask another one for the outcome'));
+    }
+    return gids;
+  }
+
+  private open(): number {
+    return this.drivers.size + this.interactive.size + this.beginning;
+  }
+
+  private forgetExpired(): void {
+    const now = this.deps.clock.monotonicMs();
+    for (const [gid, until] of this.interactive) if (until <= now) this.interactive.delete(gid);
+  }
+
+  private released(driver: Driver, error: TccError | undefined): void {
+    const { gid } = driver;
+    this.drivers.delete(gid);
+    this.takenAt.delete(gid);
+    if (error !== undefined) this.deps.failed(gid, error);
+    const waiters = this.whenReleased.get(gid);
+    this.whenReleased.delete(gid);
+    for (const resolve of waiters ?? []) resolve();
+    this.tellWhenEmpty();
+  }
+
+  private tellWhenEmpty(): void {
+    if (this.drivers.size > 0 || this.beginning > 0) return;
+    for (const resolve of this.whenEmpty.splice(0)) resolve();
+  }
+}

@@ -1,0 +1,157 @@
+/**
+ * Tells whoever waits for a transaction how it stands. What is in this coordinator's hands says so itself; the rest is
+ * read from the journal now and then, since any coordinator may have changed it.
+ * O1. A waiter is told of a state only after it is durable (I8).
+ * O2. A waiter that gives up leaves nothing behind (I13).
+ */
+import type { Clock, Timer } from '../lib/clock';
+import { TccError } from '../lib/errors';
+import type { Transaction } from '../engine/model';
+import type { Journal } from '../journal/journal';
+
+/** How often transactions that others drive are read for their waiters: a fraction of what a person notices. */
+const POLL_MS = 200;
+/** How many are read at once: a primary-key read of this size stays in the low milliseconds. */
+const POLL_SIZE = 500;
+
+interface Listener {
+  readonly next: (transaction: Transaction) => void;
+  readonly failed: (error: TccError) => void;
+}
+
+export interface OutcomesDeps {
+  readonly journal: Pick<Journal, 'load'>;
+  readonly clock: Clock;
+  readonly inHand: (gid: string) => boolean;
+}
+
+export class Outcomes {
+  private readonly deps: OutcomesDeps;
+  private readonly listeners = new Map<string, Set<Listener>>();
+  private timer: Timer | undefined;
+  private polling = false;
+  private stopped = false;
+
+  constructor(deps: OutcomesDeps) {
+    this.deps = deps;
+  }
+
+  /** A durable change of a transaction in hand. */
+  publish(transaction: Transaction): void {
+    for (const listener of this.listeners.get(transaction.gid) ?? []) listener.next(transaction);
+  }
+
+  /** The driver of this transaction had to let go. */
+  fail(gid: string, error: TccError): void {
+    for (const listener of this.listeners.get(gid) ?? []) listener.failed(error);
+  }
+
+  /** Listens until the returned function is called. */
+  listen(gid: string, listener: Listener): () => void {
+    const set = this.listeners.get(gid) ?? new Set();
+    set.add(listener);
+    this.listeners.set(gid, set);
+    this.pace();
+    return () => {
+      set.delete(listener);
+      if (set.size === 0 && this.listeners.get(gid) === set) this.listeners.delete(gid);
+      if (this.listeners.size === 0) this.stopPacing();
+    };
+  }
+
+  /**
+   * The first state of the transaction that satisfies, beginning with what `now` reads once the listening has begun.
+   * Rejects with WAIT_ABANDONED when `signal` is aborted, and with the driver's or the journal's error.
+   */
+  until(
+    gid: string,
+    satisfies: (transaction: Transaction) => boolean,
+    signal: AbortSignal,
+    now: () => Transaction | Promise<Transaction>,
+  ): Promise<Transaction> {
+    return new Promise((resolve, reject) => {
+      const failed = (error: unknown) => {
+        finish();
+        reject(error instanceof Error ? error : new Error('a wait failed', { cause: error }));
+      };
+      const abandon = () => failed(abandoned(gid));
+      const next = (transaction: Transaction) => {
+        if (!satisfies(transaction)) return;
+        finish();
+        resolve(transaction);
+      };
+      const leave = this.listen(gid, { next, failed });
+      const finish = () => {
+        leave();
+        signal.removeEventListener('abort', abandon);
+      };
+      signal.addEventListener('abort', abandon);
+      if (signal.aborted) {
+        abandon();
+        return;
+      }
+      const current = now();
+      if (current instanceof Promise) current.then(next, failed);
+      else next(current);
+    });
+  }
+
+  stop(): void {
+    this.stopped = true;
+    this.stopPacing();
+    const error = new TccError('DRAINING', 'this coordinator is shutting down; ask another one for the outcome');
+    for (const gid of [...this.listeners.keys()]) this.fail(gid, error);
+    this.listeners.clear();
+  }
+
+  private pace(): void {
+    if (this.stopped || this.polling || this.timer !== undefined) return;
+    this.timer = this.deps.clock.startTimer(POLL_MS, () => void this.poll());
+  }
+
+  private stopPacing(): void {
+    this.timer?.stop();
+    this.timer = undefined;
+  }
+
+  private async poll(): Promise<void> {
+    this.timer = undefined;
+    this.polling = true;
+    const gids = [...this.listeners.keys()].filter((gid) => !this.deps.inHand(gid));
+    for (let from = 0; from < gids.length; from += POLL_SIZE) {
+      await this.read(gids.slice(from, from + POLL_SIZE));
+    }
+    this.polling = false;
+    if (this.listeners.size > 0) this.pace();
+  }
+
+  private async read(gids: readonly string[]): Promise<void> {
+    try {
+      for (const transaction of (await this.deps.journal.load(gids)).values()) this.publish(transaction);
+    } catch (error) {
+      const known =
+        error instanceof TccError ? error : new TccError('BROKEN_INVARIANT', 'a read failed', { cause: error });
+      for (const gid of gids) this.fail(gid, known);
+    }
+  }
+}
+
+export function abandoned(gid: string): TccError {
+  return new TccError('WAIT_ABANDONED', `the wait for transaction ${gid} was given up; the transaction goes on`, {
+    metadata: { gid },
+  });
+}
+
+/** The promise's result, or WAIT_ABANDONED as soon as `signal` is aborted. What was started goes on all the same. */
+export function abandonable<Result>(promise: Promise<Result>, gid: string, signal: AbortSignal): Promise<Result> {
+  return new Promise((resolve, reject) => {
+    const abandon = () => {
+      reject(abandoned(gid));
+    };
+    signal.addEventListener('abort', abandon, { once: true });
+    if (signal.aborted) abandon();
+    promise.then(resolve, reject).finally(() => {
+      signal.removeEventListener('abort', abandon);
+    });
+  });
+}

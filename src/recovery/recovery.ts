@@ -1,0 +1,172 @@
+/**
+ * Looks for what is due and hands it to the coordinator; keeps the leases of what is in hand; clears what is past its
+ * retention. Any number of coordinators may scan: claiming is a compare-and-set per row.
+ * R1. Whatever is open becomes due again by itself (lease, retry or deadline), so nothing is forgotten (I11).
+ * R2. At most RESUMED_AT_ONCE transactions are carried on at once: a mountain of old ones starves no new one, and
+ *     one that waits for a sick participant gives its place back after a round.
+ * R3. An error of the database ends a round, never the scanner.
+ */
+import { backoffMs } from '../lib/backoff';
+import type { Clock, Timer } from '../lib/clock';
+import { isTccError } from '../lib/errors';
+import type { Stoppable } from '../lib/lifecycle';
+import type { Logger } from '../lib/logger';
+import type { Random } from '../lib/random';
+import type { Transaction } from '../engine/model';
+import type { Journal } from '../journal/journal';
+
+/** What the scanner needs of the coordinator. */
+export interface Resumer {
+  resume(transactions: readonly Transaction[]): Promise<void>;
+  heldFor(ms: number): readonly string[];
+}
+
+export interface RecoveryOptions {
+  readonly worker: string;
+  readonly leaseMs: number;
+  /** The longest pause between two scans, in milliseconds. */
+  readonly scanMs: number;
+  /** How many due transactions one scan takes at most. */
+  readonly scanSize: number;
+}
+
+export interface RecoveryDeps {
+  readonly journal: Pick<Journal, 'due' | 'claim' | 'renew' | 'purge'>;
+  readonly coordinator: Resumer;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+}
+
+/** Bounds memory during recovery, and the calls that a mountain of due transactions makes at once. */
+const RESUMED_AT_ONCE = 2_000;
+/** One multi-row statement's worth of gids to renew. */
+const RENEW_SIZE = 500;
+/** A purge deletes this many transactions in one go, and goes on at once while there are more: short locks, no bursts. */
+const PURGE_SIZE = 200;
+/** The pause between purges when there was nothing left to clear. */
+const PURGE_PAUSE_MS = 10_000;
+/** The pause after a failed round grows from the scan period to at most this. */
+const TROUBLE_CAP_MS = 5_000;
+/** Scans never follow each other faster than this, however much is due soon. */
+const SHORTEST_PAUSE_MS = 10;
+
+export class Recovery implements Stoppable {
+  readonly name = 'recovery';
+  private readonly options: RecoveryOptions;
+  private readonly deps: RecoveryDeps;
+  private readonly loops: Loop[];
+  private resumed = 0;
+
+  constructor(options: RecoveryOptions, deps: RecoveryDeps) {
+    this.options = options;
+    this.deps = deps;
+    const { leaseMs, scanMs } = options;
+    this.loops = [
+      new Loop('scan', scanMs, deps, () => this.scan()),
+      new Loop('renew leases', leaseMs / 3, deps, () => this.renew()),
+      new Loop('purge', PURGE_PAUSE_MS, deps, () => this.purge()),
+    ];
+  }
+
+  /** Starts scanning at once: what a dead coordinator left may be due already. */
+  start(): void {
+    for (const loop of this.loops) loop.start();
+  }
+
+  /** Claims nothing more; what was resumed is the coordinator's to drain. */
+  async stop(): Promise<void> {
+    await Promise.all(this.loops.map((loop) => loop.stop()));
+  }
+
+  private async scan(): Promise<number> {
+    const { journal, coordinator, logger } = this.deps;
+    const { worker, leaseMs, scanMs, scanSize } = this.options;
+    const room = Math.min(scanSize, RESUMED_AT_ONCE - this.resumed);
+    // Full: look again as soon as a place may be free. That costs no statement.
+    if (room <= 0) return SHORTEST_PAUSE_MS;
+    const due = await journal.due(room);
+    if (due.gids.length === 0) return Math.min(scanMs, due.nextInMs ?? scanMs);
+    const claimed = await journal.claim(due.gids, { worker, leaseMs }, 'due');
+    if (claimed.length > 0) logger.debug({ count: claimed.length }, 'took due transactions');
+    for (const transaction of claimed) {
+      this.resumed += 1;
+      void coordinator.resume([transaction]).finally(() => {
+        this.resumed -= 1;
+      });
+    }
+    return due.gids.length === room ? 0 : scanMs;
+  }
+
+  private async renew(): Promise<number> {
+    const { worker, leaseMs } = this.options;
+    const gids = this.deps.coordinator.heldFor(leaseMs / 3);
+    for (let from = 0; from < gids.length; from += RENEW_SIZE) {
+      await this.deps.journal.renew(gids.slice(from, from + RENEW_SIZE), { worker, leaseMs });
+    }
+    return leaseMs / 3;
+  }
+
+  private async purge(): Promise<number> {
+    const purged = await this.deps.journal.purge(PURGE_SIZE);
+    return purged === PURGE_SIZE ? 0 : PURGE_PAUSE_MS;
+  }
+}
+
+/** Runs one job again and again: after as many milliseconds as it says, later and later while it fails. */
+class Loop {
+  private readonly job: string;
+  private readonly firstPauseMs: number;
+  private readonly deps: Pick<RecoveryDeps, 'clock' | 'random' | 'logger'>;
+  private readonly run: () => Promise<number>;
+  private timer: Timer | undefined;
+  private running: Promise<void> | undefined;
+  private stopped = false;
+  private failures = 0;
+
+  constructor(
+    job: string,
+    firstPauseMs: number,
+    deps: Pick<RecoveryDeps, 'clock' | 'random' | 'logger'>,
+    run: () => Promise<number>,
+  ) {
+    this.job = job;
+    this.firstPauseMs = firstPauseMs;
+    this.deps = deps;
+    this.run = run;
+  }
+
+  start(): void {
+    this.after(0);
+  }
+
+  async stop(): Promise<void> {
+    this.stopped = true;
+    this.timer?.stop();
+    await this.running;
+  }
+
+  private after(pauseMs: number): void {
+    if (this.stopped) return;
+    this.timer = this.deps.clock.startTimer(pauseMs === 0 ? 0 : Math.max(SHORTEST_PAUSE_MS, pauseMs), () => {
+      this.running = this.once().then((next) => this.after(next));
+    });
+  }
+
+  private async once(): Promise<number> {
+    try {
+      const pauseMs = await this.run();
+      if (this.failures > 0) this.deps.logger.info({ job: this.job, failures: this.failures }, 'recovery works again');
+      this.failures = 0;
+      return pauseMs;
+    } catch (error) {
+      this.failures += 1;
+      // One line when it begins, not one per round: an outage must not fill the log.
+      if (this.failures === 1 || !isTccError(error, 'JOURNAL_UNAVAILABLE')) {
+        this.deps.logger.warn({ job: this.job, err: error }, 'a round of recovery failed; trying again');
+      }
+      const policy = { firstMs: this.firstPauseMs, factor: 2, capMs: TROUBLE_CAP_MS, jitter: 0.5 };
+      return backoffMs(policy, this.failures, this.deps.random);
+    }
+  }
+}
