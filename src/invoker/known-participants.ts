@@ -1,0 +1,90 @@
+import type { NewInstance, StoredAction, StoredInstance } from '../journal/participants';
+import { TccError } from '../lib/errors';
+
+/** An instance, from the store or from the config file. */
+export interface KnownInstance extends NewInstance {
+  /** Names it among all instances of all participants. */
+  readonly key: string;
+  /** Epoch milliseconds of the database's clock; undefined for one of the config file, which never ends. */
+  readonly expiresAt: number | undefined;
+}
+
+/** A participant of the config file. */
+export interface StaticParticipant {
+  readonly name: string;
+  /** host:port */
+  readonly address: string;
+  readonly actions: readonly StoredAction[];
+}
+
+/** How many names an error message lists. */
+const NAMES_LISTED = 10;
+
+export function keyOf(participant: string, instanceId: string): string {
+  return `${participant}/${instanceId}`;
+}
+
+export function known(instance: StoredInstance): KnownInstance {
+  return { ...instance, key: keyOf(instance.participant, instance.instanceId) };
+}
+
+export function knownFromConfig({ name, address, actions }: StaticParticipant): KnownInstance {
+  const instanceId = `config:${address}`;
+  return { participant: name, instanceId, address, actions, expiresAt: undefined, key: keyOf(name, instanceId) };
+}
+
+/** Every known instance by participant, in the order in which they were saved last: the newest at the end. */
+export class KnownParticipants {
+  private readonly byName = new Map<string, KnownInstance[]>();
+
+  constructor(instances: readonly KnownInstance[]) {
+    for (const instance of instances) this.put(instance);
+  }
+
+  /** Adds it, or replaces the one of the same key, as the newest. */
+  put(instance: KnownInstance): void {
+    const others = this.instances(instance.participant).filter(({ key }) => key !== instance.key);
+    this.byName.set(instance.participant, [...others, instance]);
+  }
+
+  names(): readonly string[] {
+    return [...this.byName.keys()].sort();
+  }
+
+  instances(participant: string): readonly KnownInstance[] {
+    return this.byName.get(participant) ?? [];
+  }
+
+  has(key: string): boolean {
+    const participant = key.slice(0, key.indexOf('/'));
+    return this.instances(participant).some((instance) => instance.key === key);
+  }
+
+  /** The action as the newest instance that has it says; live or not. While versions change, old and new actions are both known. */
+  action(participant: string, action: string): StoredAction | undefined {
+    const instance = this.instances(participant).findLast(({ actions }) => actions.some(({ name }) => name === action));
+    return instance && actionOf(instance, action);
+  }
+
+  /** The error for an action that is not there: UNKNOWN_PARTICIPANT or UNKNOWN_ACTION, with the names that are. */
+  unknown(participant: string, action: string): TccError {
+    const newest = this.instances(participant).at(-1);
+    if (newest === undefined) {
+      const text = `no participant is named ${participant}; ${listed(this.names(), 'known are', 'none is registered yet')}`;
+      return new TccError('UNKNOWN_PARTICIPANT', text, { metadata: { participant } });
+    }
+    const names = newest.actions.map(({ name }) => name);
+    const text = `participant ${participant} has no action ${action}; ${listed(names, 'it has', 'it has none')}`;
+    return new TccError('UNKNOWN_ACTION', text, { metadata: { participant, action } });
+  }
+}
+
+export function actionOf(instance: KnownInstance, action: string): StoredAction | undefined {
+  return instance.actions.find(({ name }) => name === action);
+}
+
+function listed(names: readonly string[], some: string, none: string): string {
+  if (names.length === 0) return none;
+  const more = names.length > NAMES_LISTED ? ` and ${names.length - NAMES_LISTED} more` : '';
+  return `${some} ${names.slice(0, NAMES_LISTED).join(', ')}${more}`;
+}
