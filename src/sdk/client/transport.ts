@@ -1,0 +1,146 @@
+import { type CallOptions, type ChannelCredentials, Client, connectivityState, Metadata } from '@grpc/grpc-js';
+
+import type { Clock } from '../../lib/clock';
+import { channelOptions } from '../../wire/channel';
+import { deadlineIn } from '../../wire/deadline';
+
+/** A method of tcc.v1, as proto-loader describes it. */
+export interface Method<Request, Response> {
+  readonly path: string;
+  requestSerialize(request: Request): Buffer;
+  responseDeserialize(bytes: Buffer): Response;
+}
+
+export interface CallLimits {
+  /** Becomes the call's gRPC deadline. */
+  readonly timeoutMs: number;
+  /** Cancels the call. */
+  readonly signal: AbortSignal;
+}
+
+/** Carries one request to one coordinator, once. What is retried, where and when is decided above (failover.ts). */
+export interface Transport {
+  /** Rejects with a grpc-js ServiceError. */
+  send<Request, Response>(
+    address: string,
+    method: Method<Request, Response>,
+    request: Request,
+    limits: CallLimits,
+  ): Promise<Response>;
+  /** A server stream; fails with a grpc-js ServiceError. Leaving the loop cancels the call. */
+  follow<Request, Response>(
+    address: string,
+    method: Method<Request, Response>,
+    request: Request,
+    limits: CallLimits,
+  ): AsyncIterable<Response>;
+  /** Whether there is a connection to this coordinator now. */
+  isConnected(address: string): boolean;
+  /** Closes every connection. Calls that are under way end by their signal. */
+  close(): void;
+}
+
+/** One channel per coordinator, made at its first use; unary calls and server streams. */
+export class GrpcTransport implements Transport {
+  private readonly clients = new Map<string, Client>();
+  private readonly credentials: ChannelCredentials;
+  private readonly clock: Clock;
+
+  constructor(options: { readonly credentials: ChannelCredentials }, deps: { readonly clock: Clock }) {
+    this.credentials = options.credentials;
+    this.clock = deps.clock;
+  }
+
+  async send<Request, Response>(
+    address: string,
+    method: Method<Request, Response>,
+    request: Request,
+    limits: CallLimits,
+  ): Promise<Response> {
+    const { promise, resolve, reject } = deferred<Response>();
+    const call = this.client(address).makeUnaryRequest(
+      method.path,
+      (message: Request) => method.requestSerialize(message),
+      (bytes) => method.responseDeserialize(bytes),
+      request,
+      new Metadata(),
+      this.callOptions(limits),
+      (error, response) => {
+        if (error !== null) reject(error);
+        else if (response === undefined) reject(new Error(`${method.path} answered without a message`));
+        else resolve(response);
+      },
+    );
+    const cancel = () => call.cancel();
+    limits.signal.addEventListener('abort', cancel);
+    try {
+      return await promise;
+    } finally {
+      limits.signal.removeEventListener('abort', cancel);
+    }
+  }
+
+  async *follow<Request, Response>(
+    address: string,
+    method: Method<Request, Response>,
+    request: Request,
+    limits: CallLimits,
+  ): AsyncIterable<Response> {
+    const call = this.client(address).makeServerStreamRequest(
+      method.path,
+      (message: Request) => method.requestSerialize(message),
+      (bytes) => method.responseDeserialize(bytes),
+      request,
+      new Metadata(),
+      this.callOptions(limits),
+    );
+    // The loop below hears of errors by itself; those after it has ended (its own cancel) must find a listener.
+    call.on('error', () => undefined);
+    const cancel = () => call.cancel();
+    limits.signal.addEventListener('abort', cancel);
+    try {
+      for await (const message of call) yield message as Response;
+    } finally {
+      limits.signal.removeEventListener('abort', cancel);
+      call.cancel();
+    }
+  }
+
+  isConnected(address: string): boolean {
+    return this.client(address).getChannel().getConnectivityState(false) === connectivityState.READY;
+  }
+
+  close(): void {
+    for (const client of this.clients.values()) client.close();
+    this.clients.clear();
+  }
+
+  private client(address: string): Client {
+    let client = this.clients.get(address);
+    if (client === undefined) {
+      client = new Client(address, this.credentials, channelOptions);
+      this.clients.set(address, client);
+    }
+    return client;
+  }
+
+  private callOptions(limits: CallLimits): CallOptions {
+    return { deadline: deadlineIn(this.clock, limits.timeoutMs) };
+  }
+}
+
+interface Deferred<Value> {
+  readonly promise: Promise<Value>;
+  readonly resolve: (value: Value) => void;
+  readonly reject: (error: Error) => void;
+}
+
+function deferred<Value>(): Deferred<Value> {
+  let resolve!: (value: Value) => void;
+  let reject!: (error: Error) => void;
+  const promise = new Promise<Value>((resolveIt, rejectIt) => {
+    resolve = resolveIt;
+    reject = rejectIt;
+  });
+  return { promise, resolve, reject };
+}

@@ -1,0 +1,34 @@
+/**
+ * The fence's statements in one dialect, for one table. Placeholders are `?`; a key is gid, then branch_id. The times in
+ * the rows are the database's own clock, so that purging compares like with like.
+ */
+export interface FenceStatements {
+  readonly createTable: string;
+  /**
+   * (key) Inserts the row as TRIED / as CANCELLED; where it is there already, counts the call. Being the first statement
+   * of its phase it locks the row either way: whoever comes second waits until the first has committed.
+   */
+  readonly insertTried: string;
+  readonly insertCancelled: string;
+  /** Whether these two return the row; if not, affectedRows is 1 for a new row and 2 for one that was there. */
+  readonly insertReturnsRow: boolean;
+  /** (key) TRIED → CONFIRMED; affectedRows 1 when it took effect. */
+  readonly confirm: string;
+  /** (key) Counts a call that changes nothing, so that the row stays while late messages still come (I12). */
+  readonly touch: string;
+  /** (key) Reads status, calls, reply and reply_type of a row that this transaction has written. */
+  readonly read: string;
+  /** (reply, reply_type, key) Keeps the reply of a Try. */
+  readonly storeReply: string;
+  /** (key) Sets CANCELLED after the business Cancel. */
+  readonly cancel: string;
+  /**
+   * Where the database answers COMMIT of a failed transaction with a silent rollback: a statement that fails then.
+   * It stands at the end of a phase that has no other statement there.
+   */
+  readonly probe: string | undefined;
+  /** (age in ms, key.gid, key.gid, key.branch_id) The next keys after this one, in order; `purgeable` is 1 or 0. */
+  scan(limit: number): string;
+  /** (key, age in ms) Deletes one finished row by its full key. */
+  readonly purge: string;
+}

@@ -1,0 +1,67 @@
+import type { StatusName } from '../../wire/status';
+import type { BranchReply } from '../../wire/generated/tcc/v1/BranchReply';
+import type { Logger } from '../../lib/logger';
+import { CallExpired, Refused } from '../fence/errors';
+import { encodePayload, MalformedPayload, type RawPayload } from '../fence/payload';
+import { FenceResult } from '../fence/result';
+import type { FenceOutcome } from '../fence/words';
+import type { BranchCall } from './call';
+
+/** The answer to one call, before anything carries it. */
+export type Answer =
+  | { readonly kind: 'done'; readonly reply: BranchReply }
+  | {
+      readonly kind: 'failed';
+      readonly status: StatusName;
+      readonly message: string;
+      /** What the fence found, where it was the fence that refused. */
+      readonly fence: FenceOutcome | undefined;
+    };
+
+/** A coordinator takes payloads up to this many bytes by default (`limits.payloadBytes`). */
+const REPLY_BYTES = 1_048_576;
+
+/** As much of a refusal as a coordinator keeps. */
+const MESSAGE_LENGTH = 512;
+
+export function failed(status: StatusName, message: string, fence?: FenceOutcome): Answer {
+  return { kind: 'failed', status, message: clip(message), fence };
+}
+
+/** What a handler returned, as a reply. Throws what cannot be sent. */
+export function doneAnswer(call: BranchCall, returned: unknown): Answer {
+  const fence = returned instanceof FenceResult ? returned.fence : undefined;
+  const reply: BranchReply = { fence: `FENCE_OUTCOME_${fence ?? 'UNSPECIFIED'}` };
+  // The coordinator ignores what a Confirm or a Cancel replies.
+  const payload = call.phase === 'try' ? replyPayload(returned) : undefined;
+  if (payload === undefined) return { kind: 'done', reply };
+  if (payload.bytes.length > REPLY_BYTES) throw new RangeError(`a reply has at most ${REPLY_BYTES} bytes`);
+  return { kind: 'done', reply: { ...reply, payload: { data: payload.bytes, contentType: payload.contentType } } };
+}
+
+function replyPayload(returned: unknown): RawPayload | undefined {
+  return returned instanceof FenceResult ? returned.payload : encodePayload(returned);
+}
+
+/**
+ * What a handler threw, as a status. Only a refusal's own words travel; anything else may hold what the other side must
+ * not see, and goes to the log.
+ */
+export function failedAnswer(call: BranchCall, error: unknown, logger: Logger): Answer {
+  if (error instanceof Refused) return failed(error.status, error.message, error.fence);
+  if (error instanceof MalformedPayload) return failed('INVALID_ARGUMENT', error.message);
+  const { gid, branchId, action, phase, attempt } = call;
+  const fields = { gid, branchId, action, phase, attempt };
+  if (error instanceof CallExpired) {
+    logger.warn(fields, 'a Try was rolled back because its time was over');
+    return failed('DEADLINE_EXCEEDED', error.message);
+  }
+  logger.error({ ...fields, err: error }, 'a handler failed');
+  return failed('UNKNOWN', 'handler failed');
+}
+
+/** Cuts a text, and replaces half characters (a cut emoji): gRPC cannot send them. */
+function clip(text: string): string {
+  const short = text.length <= MESSAGE_LENGTH ? text : `${text.slice(0, MESSAGE_LENGTH - 1)}…`;
+  return Buffer.from(short, 'utf8').toString('utf8');
+}

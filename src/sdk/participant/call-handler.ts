@@ -1,0 +1,89 @@
+import type { Clock } from '../../lib/clock';
+import type { Logger } from '../../lib/logger';
+import type { BranchCall__Output } from '../../wire/generated/tcc/v1/BranchCall';
+import type { Phase } from '../fence/words';
+import type { Actions } from './actions';
+import { doneAnswer, failed, failedAnswer, type Answer } from './answer';
+import { BranchCall } from './call';
+import { CallTime } from './call-time';
+
+/** What the carrier of a call knows about its end. */
+export interface CallLimits {
+  /** Milliseconds that the carrier leaves the call, beside its own remaining_ms. Default: no limit. */
+  readonly limitMs?: number;
+  /** Calls its argument when the caller has gone. */
+  readonly onGone?: (gone: () => void) => void;
+}
+
+/**
+ * Answers calls, whatever carries them: the unary server now, a stream of frames as well.
+ * H1. `handle` never rejects: what goes wrong is an answer.
+ * H2. At most `maxInFlight` calls run at a time; the ones above are UNAVAILABLE, which a coordinator retries
+ *     (RESOURCE_EXHAUSTED would be a refusal and cancel the transaction).
+ * H3. After `refuseNew` no call starts, and `drained` resolves once the last has been answered.
+ */
+export class CallHandler {
+  private readonly actions: Actions;
+  private readonly maxInFlight: number;
+  private readonly clock: Clock;
+  private readonly logger: Logger;
+  private inFlight = 0;
+  private refusing = false;
+  private waiters: (() => void)[] = [];
+
+  constructor(
+    options: { readonly actions: Actions; readonly maxInFlight: number },
+    deps: { readonly clock: Clock; readonly logger: Logger },
+  ) {
+    this.actions = options.actions;
+    this.maxInFlight = options.maxInFlight;
+    this.clock = deps.clock;
+    this.logger = deps.logger;
+  }
+
+  async handle(phase: Phase, wire: BranchCall__Output | null, limits: CallLimits = {}): Promise<Answer> {
+    if (this.refusing) return failed('UNAVAILABLE', 'the participant is shutting down');
+    if (this.inFlight >= this.maxInFlight) return failed('UNAVAILABLE', 'the participant has too many calls in flight');
+    if (wire === null) return failed('INVALID_ARGUMENT', 'the request has no call');
+    this.inFlight += 1;
+    const time = new CallTime(Math.min(wire.remainingMs || Infinity, limits.limitMs ?? Infinity), this.clock);
+    limits.onGone?.(() => time.abort('the caller has gone'));
+    try {
+      return await this.run(new BranchCall(phase, wire, time));
+    } finally {
+      time.finish();
+      this.inFlight -= 1;
+      this.release();
+    }
+  }
+
+  /** Starts no further call. */
+  refuseNew(): void {
+    this.refusing = true;
+  }
+
+  /** Resolves when no call is running. */
+  drained(): Promise<void> {
+    return new Promise((resolve) => {
+      this.waiters.push(resolve);
+      this.release();
+    });
+  }
+
+  private async run(call: BranchCall): Promise<Answer> {
+    const handlers = this.actions.handlers(call.action);
+    if (handlers === undefined) return failed('UNIMPLEMENTED', 'this participant has no such action');
+    // Nobody waits for such a Try any more, and its Cancel may have gone by. Confirm and Cancel are welcome late.
+    if (call.phase === 'try' && call.remainingMs === 0) return failed('DEADLINE_EXCEEDED', 'the Try came too late');
+    try {
+      return doneAnswer(call, await handlers[call.phase](call));
+    } catch (error) {
+      return failedAnswer(call, error, this.logger);
+    }
+  }
+
+  private release(): void {
+    if (this.inFlight > 0) return;
+    for (const resolve of this.waiters.splice(0)) resolve();
+  }
+}
