@@ -1,0 +1,87 @@
+/**
+ * Gathers the entries of one turn of the event loop into frames.
+ * F1. What is pushed in one turn leaves in the same frame, up to the bounds; a lone entry leaves at once, no timer holds it back.
+ * F2. While the transport is full, entries wait; the next frame takes what has gathered. How many can wait is bounded by
+ *     whoever pushes: calls by the flow control of their stream, replies by the calls.
+ */
+
+/** A frame holds so many entries at most: measured, a fuller one saves nothing more, and it would block the event loop longer. */
+export const FRAME_ENTRIES = 1_024;
+
+/**
+ * A frame holds so many bytes at most, unless a single entry is larger. Well below the smallest message limit in use (4 MiB), so
+ * that one entry of the largest payload (1 MiB) still fits whole.
+ */
+export const FRAME_BYTES = 1_048_576;
+
+export class Framer<Entry> {
+  /** Sends one frame; false when the transport is full until it says `drained`. */
+  private readonly send: (entries: readonly Entry[]) => boolean;
+  private waiting: Entry[] = [];
+  private sizes: number[] = [];
+  private scheduled = false;
+  private full = false;
+  private closed = false;
+
+  constructor(send: (entries: readonly Entry[]) => boolean) {
+    this.send = send;
+  }
+
+  /** Adds an entry of about `bytes` bytes. After `close` it is dropped. */
+  push(entry: Entry, bytes: number): void {
+    if (this.closed) return;
+    this.waiting.push(entry);
+    this.sizes.push(bytes);
+    this.schedule();
+  }
+
+  /** The transport takes more. */
+  drained(): void {
+    this.full = false;
+    this.schedule();
+  }
+
+  /** Sends what waits, whatever the transport says, and takes nothing more. */
+  flushAndClose(): void {
+    this.full = false;
+    this.flush(true);
+    this.closed = true;
+  }
+
+  /** Drops what waits and takes nothing more. */
+  close(): void {
+    this.closed = true;
+    this.waiting = [];
+    this.sizes = [];
+  }
+
+  private schedule(): void {
+    if (this.scheduled || this.full || this.waiting.length === 0) return;
+    this.scheduled = true;
+    setImmediate(() => {
+      this.scheduled = false;
+      this.flush(false);
+    });
+  }
+
+  private flush(whatever: boolean): void {
+    while (this.waiting.length > 0 && (whatever || !this.full) && !this.closed) {
+      const count = this.countOfFrame();
+      const frame = this.waiting;
+      this.waiting = frame.splice(count);
+      this.sizes = this.sizes.slice(count);
+      this.full = !this.send(frame);
+    }
+  }
+
+  private countOfFrame(): number {
+    let bytes = 0;
+    let count = 0;
+    for (const size of this.sizes) {
+      bytes += size;
+      if (count === FRAME_ENTRIES || (count > 0 && bytes > FRAME_BYTES)) break;
+      count += 1;
+    }
+    return count;
+  }
+}
