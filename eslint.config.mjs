@@ -23,7 +23,10 @@ const interfacesOnly = {
   invoker: { journal: ['participants.ts'] },
   coordinator: { journal: ['journal.ts'], invoker: ['invoker.ts'] },
   recovery: { journal: ['journal.ts', 'participants.ts'] },
-  rpc: { journal: ['journal.ts', 'participants.ts'], invoker: ['invoker.ts', 'registry.ts'] },
+  rpc: {
+    journal: ['journal.ts', 'participants.ts'],
+    invoker: ['invoker.ts', 'registry.ts', 'attachment.ts', 'attachments.ts'],
+  },
 };
 
 const zones = Object.entries(rooms).flatMap(([room, allowed]) => {

@@ -10,7 +10,13 @@ export type FenceOutcome = 'FRESH' | 'REPEAT' | 'EMPTY_ROLLBACK' | 'HANGING_REFU
  */
 export type Outcome =
   | { readonly kind: 'done'; readonly reply: Payload | undefined; readonly fence: FenceOutcome | undefined }
-  | { readonly kind: FailureKind; readonly code: string; readonly message: string };
+  | {
+      readonly kind: FailureKind;
+      readonly code: string;
+      readonly message: string;
+      /** What the fence found, where it was the fence that refused. */
+      readonly fence?: FenceOutcome | undefined;
+    };
 
 export type FailureKind = 'refused' | 'unknown' | 'never';
 

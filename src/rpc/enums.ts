@@ -1,0 +1,59 @@
+import type { BranchStatus, CancelReason, Phase, TransactionStatus, TryOrder } from '../engine/model';
+import type { BranchStatus__Output as BranchStatusName } from '../wire/generated/tcc/v1/BranchStatus';
+import type { CancelCode__Output as CancelCodeName } from '../wire/generated/tcc/v1/CancelCode';
+import type { Phase__Output as PhaseName } from '../wire/generated/tcc/v1/Phase';
+import type { TransactionStatus__Output as TransactionStatusName } from '../wire/generated/tcc/v1/TransactionStatus';
+import type { TryOrder__Output as TryOrderName } from '../wire/generated/tcc/v1/TryOrder';
+import type { Wait__Output as WaitName } from '../wire/generated/tcc/v1/Wait';
+import type { Wait } from '../coordinator/api';
+
+/** The proto's names for the engine's words: one table per enum, read in both directions. */
+export const transactionStatuses = {
+  TRYING: 'TRANSACTION_STATUS_TRYING',
+  CONFIRMING: 'TRANSACTION_STATUS_CONFIRMING',
+  CONFIRMED: 'TRANSACTION_STATUS_CONFIRMED',
+  CANCELLING: 'TRANSACTION_STATUS_CANCELLING',
+  CANCELLED: 'TRANSACTION_STATUS_CANCELLED',
+} as const satisfies Record<TransactionStatus, TransactionStatusName>;
+
+export const branchStatuses = {
+  REGISTERED: 'BRANCH_STATUS_REGISTERED',
+  TRIED: 'BRANCH_STATUS_TRIED',
+  REFUSED: 'BRANCH_STATUS_REFUSED',
+  UNKNOWN: 'BRANCH_STATUS_UNKNOWN',
+  CONFIRMED: 'BRANCH_STATUS_CONFIRMED',
+  CANCELLED: 'BRANCH_STATUS_CANCELLED',
+} as const satisfies Record<BranchStatus, BranchStatusName>;
+
+export const cancelCodes = {
+  REFUSED: 'CANCEL_CODE_REFUSED',
+  TIMED_OUT: 'CANCEL_CODE_TIMED_OUT',
+  UNREACHABLE: 'CANCEL_CODE_UNREACHABLE',
+  ROLLED_BACK: 'CANCEL_CODE_ROLLED_BACK',
+} as const satisfies Record<CancelReason['code'], CancelCodeName>;
+
+export const phases = {
+  try: 'PHASE_TRY',
+  confirm: 'PHASE_CONFIRM',
+  cancel: 'PHASE_CANCEL',
+} as const satisfies Record<Phase, PhaseName>;
+
+/** Requests only: what each accepted name means, the unspecified one included. */
+export const tryOrders: ReadonlyMap<unknown, TryOrder> = new Map<TryOrderName, TryOrder>([
+  ['TRY_ORDER_UNSPECIFIED', 'parallel'],
+  ['TRY_ORDER_PARALLEL', 'parallel'],
+  ['TRY_ORDER_SEQUENTIAL', 'sequential'],
+]);
+
+/** Requests only. */
+export const waits: ReadonlyMap<unknown, Wait> = new Map<WaitName, Wait>([
+  ['WAIT_UNSPECIFIED', 'finished'],
+  ['WAIT_ACCEPTED', 'accepted'],
+  ['WAIT_DECIDED', 'decided'],
+  ['WAIT_FINISHED', 'finished'],
+]);
+
+/** Filters only; the unspecified status means "any" and is not in here. */
+export const statusesByName: ReadonlyMap<unknown, TransactionStatus> = new Map(
+  Object.entries(transactionStatuses).map(([status, name]) => [name, status as TransactionStatus]),
+);

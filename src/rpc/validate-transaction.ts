@@ -1,0 +1,140 @@
+import type { Wait } from '../coordinator/api';
+import type { NewBranch, NewTransaction } from '../engine/model';
+import type { IdSource } from '../lib/ids';
+import type { BeginRequest__Output } from '../wire/generated/tcc/v1/BeginRequest';
+import type { CommitRequest__Output } from '../wire/generated/tcc/v1/CommitRequest';
+import type { ExecuteRequest__Output } from '../wire/generated/tcc/v1/ExecuteRequest';
+import type { NewBranch__Output } from '../wire/generated/tcc/v1/NewBranch';
+import type { RollbackRequest__Output } from '../wire/generated/tcc/v1/RollbackRequest';
+import { tryOrders, waits } from './enums';
+import { checked, type RequestLimits, Violations } from './validate';
+
+type TriedBy = NewBranch['triedBy'];
+
+/** Each function takes a request as it came and returns what the coordinator takes, or throws INVALID_REQUEST. */
+export function readExecute(
+  request: ExecuteRequest__Output,
+  limits: RequestLimits,
+  newGid: IdSource,
+): { transaction: NewTransaction; wait: Wait } {
+  const violations = new Violations();
+  checkHead(violations, request, limits);
+  checkBranches(violations, request.branches, limits);
+  const tryOrder = violations.known('try_order', request.tryOrder, tryOrders);
+  const wait = violations.known('wait', request.wait, waits);
+  violations.throwIfAny();
+  return {
+    transaction: {
+      ...head(request, limits, newGid),
+      mode: 'execute',
+      tryOrder: checked(tryOrder),
+      branches: request.branches.map((branch) => newBranch(branch, 'coordinator')),
+    },
+    wait: checked(wait),
+  };
+}
+
+export function readBegin(request: BeginRequest__Output, limits: RequestLimits, newGid: IdSource): NewTransaction {
+  const violations = new Violations();
+  checkHead(violations, request, limits);
+  violations.throwIfAny();
+  return { ...head(request, limits, newGid), mode: 'interactive', tryOrder: 'parallel', branches: [] };
+}
+
+/** Try and RegisterBranch. */
+export function readBranch(
+  request: { gid: string; branch: NewBranch__Output | null },
+  limits: RequestLimits,
+  triedBy: TriedBy,
+): { gid: string; branch: NewBranch } {
+  const violations = new Violations();
+  violations.id('gid', request.gid);
+  if (request.branch === null) violations.add('branch', 'is required');
+  else checkBranch(violations, 'branch', request.branch, limits);
+  violations.throwIfAny();
+  return { gid: request.gid, branch: newBranch(checked(request.branch ?? undefined), triedBy) };
+}
+
+export function readCommit(request: CommitRequest__Output): { gid: string; wait: Wait } {
+  const violations = new Violations();
+  violations.id('gid', request.gid);
+  const wait = violations.known('wait', request.wait, waits);
+  violations.throwIfAny();
+  return { gid: request.gid, wait: decidedAtLeast(checked(wait)) };
+}
+
+export function readRollback(request: RollbackRequest__Output): { gid: string; wait: Wait; reason: string } {
+  const violations = new Violations();
+  violations.id('gid', request.gid);
+  const wait = violations.known('wait', request.wait, waits);
+  violations.sentence('reason', request.reason);
+  violations.throwIfAny();
+  return { gid: request.gid, wait: decidedAtLeast(checked(wait)), reason: request.reason };
+}
+
+/** Get, Watch, GetTransaction, RetryTransaction. */
+export function readGid(request: { gid: string }): string {
+  const violations = new Violations();
+  violations.id('gid', request.gid);
+  violations.throwIfAny();
+  return request.gid;
+}
+
+type Head = Pick<ExecuteRequest__Output, 'gid' | 'name' | 'timeoutMs'>;
+
+function checkHead(violations: Violations, request: Head, limits: RequestLimits): void {
+  violations.idOrEmpty('gid', request.gid);
+  violations.idOrEmpty('name', request.name);
+  violations.countOrZero('timeout_ms', request.timeoutMs, 1, limits.timeoutMs);
+}
+
+function head(request: Head, limits: RequestLimits, newGid: IdSource) {
+  return {
+    gid: request.gid === '' ? newGid() : request.gid,
+    name: request.name,
+    timeoutMs: request.timeoutMs === 0 ? limits.defaultTimeoutMs : request.timeoutMs,
+  };
+}
+
+function checkBranches(violations: Violations, branches: readonly NewBranch__Output[], limits: RequestLimits): void {
+  if (branches.length === 0) violations.add('branches', 'must have at least one branch');
+  if (branches.length > limits.branches) {
+    violations.add('branches', `has ${branches.length} branches; at most ${limits.branches} are allowed`);
+  }
+  const firstWith = new Map<string, number>();
+  // A request of a million empty branches must not earn a reply of a million violations.
+  branches.slice(0, limits.branches).forEach((branch, index) => {
+    const path = `branches[${index}]`;
+    checkBranch(violations, path, branch, limits);
+    const first = firstWith.get(branch.branchId);
+    if (first === undefined) firstWith.set(branch.branchId, index);
+    else violations.add(`${path}.branch_id`, `is the same as branches[${first}].branch_id`);
+  });
+}
+
+function checkBranch(violations: Violations, path: string, branch: NewBranch__Output, limits: RequestLimits): void {
+  violations.id(`${path}.branch_id`, branch.branchId);
+  violations.id(`${path}.participant`, branch.participant);
+  violations.id(`${path}.action`, branch.action);
+  if (branch.payload === null) return;
+  violations.bytes(`${path}.payload.data`, branch.payload.data, limits.payloadBytes);
+  violations.contentType(`${path}.payload.content_type`, branch.payload.contentType);
+}
+
+function newBranch(branch: NewBranch__Output, triedBy: TriedBy): NewBranch {
+  return {
+    branchId: branch.branchId,
+    participant: branch.participant,
+    action: branch.action,
+    payload: {
+      data: branch.payload?.data ?? new Uint8Array(0),
+      contentType: branch.payload?.contentType ?? '',
+    },
+    triedBy,
+  };
+}
+
+/** The transaction is in the journal already: all that can be waited for is the decision. */
+function decidedAtLeast(wait: Wait): Wait {
+  return wait === 'accepted' ? 'decided' : wait;
+}
