@@ -50,7 +50,8 @@ export type StepResult =
 
 /**
  * What the batcher commits through. The results are in the order of the steps, which are of different gids. It either
- * commits all steps (each applied or standing) or rejects, with a JournalFault that says what that means for a retry.
+ * commits all steps (each applied or standing) or rejects: with JOURNAL_UNAVAILABLE when nobody knows whether they are done,
+ * with anything else when none is done because of one of them, so that the batcher looks for that one.
  */
 export interface StepStore {
   commit(steps: readonly Step[]): Promise<readonly StepResult[]>;
@@ -58,7 +59,10 @@ export interface StepStore {
 
 export interface Due {
   readonly gids: readonly string[];
-  /** Milliseconds until the first transaction that is not yet due becomes due; undefined when there is none. */
+  /**
+   * Milliseconds until the first transaction that is not in `gids` becomes due: 0 when more are due than were asked for,
+   * undefined when there is none.
+   */
   readonly nextInMs: number | undefined;
 }
 
