@@ -22,7 +22,7 @@ const rooms = {
 const interfacesOnly = {
   invoker: { journal: ['participants.ts'] },
   coordinator: { journal: ['journal.ts'], invoker: ['invoker.ts'] },
-  recovery: { journal: ['journal.ts', 'participants.ts'] },
+  recovery: { journal: ['journal.ts', 'participants.ts', 'coordinators.ts'] },
   rpc: {
     journal: ['journal.ts', 'participants.ts'],
     invoker: ['invoker.ts', 'registry.ts', 'attachment.ts', 'attachments.ts'],

@@ -31,6 +31,13 @@ CREATE TABLE tcc_branches (
   PRIMARY KEY (gid, branch_id)
 );
 
+CREATE TABLE tcc_coordinators (
+  coordinator_id varchar(64) COLLATE ascii_bin NOT NULL,
+  address varchar(255) COLLATE ascii_bin NOT NULL,
+  expires_at bigint NOT NULL,
+  PRIMARY KEY (coordinator_id)
+);
+
 CREATE TABLE tcc_migrations (
   version bigint NOT NULL,
   name varchar(128) COLLATE ascii_bin NOT NULL,

@@ -31,6 +31,13 @@ CREATE TABLE tcc_branches (
   PRIMARY KEY (gid, branch_id)
 ) STRICT;
 
+CREATE TABLE tcc_coordinators (
+  coordinator_id TEXT NOT NULL,
+  address        TEXT NOT NULL,
+  expires_at     INTEGER NOT NULL,
+  PRIMARY KEY (coordinator_id)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE tcc_migrations (
   version    BIGINT NOT NULL PRIMARY KEY,
   name       VARCHAR(128) NOT NULL,

@@ -14,10 +14,12 @@ import { UnaryInvoker } from '../invoker/unary';
 import { openJournal } from '../journal/open';
 import type { StoredAction } from '../journal/participants';
 import type { Clock } from '../lib/clock';
+import { advertisedAddress } from '../lib/address';
 import { ulidSource } from '../lib/ids';
 import { Lifecycle, type Stoppable } from '../lib/lifecycle';
 import type { Logger } from '../lib/logger';
 import type { Random } from '../lib/random';
+import { Peers } from '../recovery/peers';
 import { Recovery } from '../recovery/recovery';
 import { type RpcOptions, RpcServer } from '../rpc/server';
 import type { Config } from './settings';
@@ -92,6 +94,7 @@ async function startParts(
     { ...config.transactions, ...coordinatorLimits(config), worker, drainMs: config.drainMs, rules: rules(config) },
     { ...child('coordinator'), journal, invoker, directory: registry, nowMs: await journal.now() },
   );
+  let peers: Peers | undefined;
   const server = await lifecycle.start(
     () =>
       new RpcServer(rpcOptions(config), {
@@ -101,7 +104,7 @@ async function startParts(
         registry,
         attachments,
         coordinatorId: worker,
-        coordinators: () => [],
+        coordinators: () => peers?.addresses ?? [],
         newGid: ulidSource(),
       }),
   );
@@ -116,6 +119,16 @@ async function startParts(
     address = await server.listen();
     return announcement(server);
   });
+  await lifecycle.start(() => {
+    const self = {
+      coordinatorId: worker,
+      address: config.advertise ?? advertisedAddress(config.listen, portOf(address)),
+    };
+    const { coordinators: store } = opened;
+    peers = new Peers(self, { ...child('peers'), store, changed: () => server.announceCoordinators() });
+    peers.start();
+    return peers;
+  });
   return address;
 }
 
@@ -128,6 +141,10 @@ function announcement(server: RpcServer): Stoppable {
       return Promise.resolve();
     },
   };
+}
+
+function portOf(address: string): number {
+  return Number(address.slice(address.lastIndexOf(':') + 1));
 }
 
 /** The coordinator's name with what tells this run from the one before it. */

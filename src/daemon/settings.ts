@@ -55,6 +55,10 @@ export const settings = z.strictObject({
   listen: text('host:port to listen on, such as 127.0.0.1:8480 (port 0 takes a free one)', isAddress).default(
     '127.0.0.1:8480',
   ),
+  advertise: text(
+    'host:port where participants and other coordinators reach this one, such as tccd-1.example:8480',
+    (value) => isAddress(value) && !value.endsWith(':0'),
+  ).optional(),
   databaseUrl: z.string(DATABASE_URLS).superRefine(checkDatabaseUrl).default('sqlite:tccd.sqlite'),
   coordinatorId: text(
     'a name that no other coordinator has: 1 to 48 characters of [A-Za-z0-9._:-]',

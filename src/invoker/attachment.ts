@@ -9,7 +9,14 @@ import { status } from '@grpc/grpc-js';
 import type { Outcome } from '../engine/outcome';
 import type { Clock } from '../lib/clock';
 import { EarliestTimer } from '../lib/earliest-timer';
-import { callEntryBytes, fenceNames, phaseNumbers, type RawCallEntry, type RawReplyEntry } from '../wire/attach';
+import {
+  bytesOf,
+  callEntryBytes,
+  fenceNames,
+  phaseNumbers,
+  type RawCallEntry,
+  type RawReplyEntry,
+} from '../wire/attach';
 import { Framer } from '../wire/framer';
 import { statusName } from '../wire/status';
 import type { ParticipantCall } from './invoker';
@@ -136,7 +143,7 @@ export class Attachment {
       return { ...failure(code, failed.message), fence: fenceNames[failed.fence ?? 0] };
     }
     const read = () => ({
-      payload: reply?.payload ? { data: reply.payload.data, contentType: reply.payload.contentType } : undefined,
+      payload: reply?.payload ? { data: bytesOf(reply.payload), contentType: reply.payload.contentType } : undefined,
       fence: fenceNames[reply?.fence ?? 0],
     });
     return done(call.phase, read, this.options.payloadBytes);

@@ -7,6 +7,8 @@ import type { Random } from '../lib/random';
 import { ROWS_PER_STATEMENT } from './batch-write';
 import { Batcher, type BatcherCounters } from './batcher';
 import { connectDatabase } from './connect';
+import { SqlCoordinatorStore } from './coordinator-store';
+import type { CoordinatorStore } from './coordinators';
 import { isFault, type Database } from './database';
 import type { Journal } from './journal';
 import { migrateDatabase, migrationStatusOf, type MigrationStatus } from './migrations';
@@ -47,6 +49,7 @@ export interface JournalDeps extends Timing {
 export interface OpenJournal extends Stoppable {
   readonly journal: Journal;
   readonly participants: ParticipantStore;
+  readonly coordinators: CoordinatorStore;
   /** Where it is, without user and password. */
   readonly label: string;
   /** What the batcher has done so far; for metrics. */
@@ -105,6 +108,7 @@ export async function openJournal(options: JournalOptions, deps: JournalDeps): P
     label: steps.label,
     journal: new SqlJournal(others, batcher, retrier),
     participants: new SqlParticipantStore(others, retrier),
+    coordinators: new SqlCoordinatorStore(others, retrier),
     counters: batcher.counters,
     migrationStatus: () => retrier.run(() => migrationStatusOf(others)),
     stop: () => lifecycle.stop(),

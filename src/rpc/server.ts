@@ -17,11 +17,14 @@ import type { Stoppable } from '../lib/lifecycle';
 import type { Logger } from '../lib/logger';
 import { serverOptions } from '../wire/channel';
 import { attachMethod } from '../wire/attach';
+import { executeStreamMethod } from '../wire/execute-stream';
 import { packageDefinition, tccV1 } from '../wire/proto';
 import { adminService, type JournalReader } from './admin-service';
 import { Calls, type CallLimits } from './handler';
 import { AttachService } from './attach-service';
 import { type ParticipantRegistry, registryService } from './registry-service';
+import { executeStream } from './execute-stream';
+import { transactionCalls } from './transaction-calls';
 import { transactionService } from './transaction-service';
 import type { RequestLimits } from './validate';
 
@@ -51,7 +54,8 @@ export interface RpcDeps {
   readonly clock: Clock;
 }
 
-/** Its stream is encoded and decoded without proto-loader's conversions. */
+/** Their streams are encoded and decoded without proto-loader's conversions. */
+const transactionDefinition = { ...tccV1.TransactionService.service, ExecuteStream: executeStreamMethod };
 const registryDefinition = { ...tccV1.RegistryService.service, Attach: attachMethod };
 
 /** The names that health knows; '' is the whole process. */
@@ -78,7 +82,11 @@ export class RpcServer implements Stoppable {
     this.calls = new Calls(options, deps);
     this.attached = new AttachService(options.requests, deps);
     this.health = new HealthImplementation(Object.fromEntries(HEALTH_NAMES.map((name) => [name, 'NOT_SERVING'])));
-    this.server.addService(tccV1.TransactionService.service, transactionService(options.requests, this.calls, deps));
+    const served = transactionCalls(options.requests, deps);
+    this.server.addService(transactionDefinition, {
+      ...transactionService(options.requests, this.calls, served, deps.transactions),
+      ExecuteStream: executeStream(options, this.calls, served, deps),
+    });
     this.server.addService(registryDefinition, {
       ...registryService(options.requests, this.calls, deps),
       Attach: this.attached.attach,
@@ -102,7 +110,12 @@ export class RpcServer implements Stoppable {
     return this.address;
   }
 
-  /** Says NOT_SERVING and ends every watch; calls go on. */
+  /** Tells every attached instance of the coordinators there are now. */
+  announceCoordinators(): void {
+    this.attached.announceCoordinators();
+  }
+
+  /** Says NOT_SERVING, ends every watch, and streams of calls once what is open on them is answered; calls go on. */
   startDraining(): void {
     this.setHealth('NOT_SERVING');
     this.calls.startDraining();

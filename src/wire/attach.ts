@@ -87,6 +87,13 @@ export const attachMethod = {
   responseDeserialize: (bytes: Buffer): AttachDown => down.decode(bytes) as unknown as AttachDown,
 } as const;
 
+/** A payload's bytes; protobufjs gives an empty array where the field is absent. */
+export function bytesOf(payload: RawPayload | null | undefined): Uint8Array {
+  return payload && payload.data.length > 0 ? payload.data : NO_BYTES;
+}
+
+const NO_BYTES = new Uint8Array();
+
 /** protobufjs writes into Buffers on Node, and says Uint8Array. */
 export function asBuffer(bytes: Uint8Array): Buffer {
   return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);

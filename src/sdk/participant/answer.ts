@@ -1,5 +1,4 @@
 import type { StatusName } from '../../wire/status';
-import type { BranchReply } from '../../wire/generated/tcc/v1/BranchReply';
 import type { Logger } from '../../lib/logger';
 import { CallExpired, Refused } from '../fence/errors';
 import { encodePayload, MalformedPayload, type RawPayload } from '../fence/payload';
@@ -9,7 +8,12 @@ import type { BranchCall } from './call';
 
 /** The answer to one call, before anything carries it. */
 export type Answer =
-  | { readonly kind: 'done'; readonly reply: BranchReply }
+  | {
+      readonly kind: 'done';
+      /** For the application, after a Try. */
+      readonly payload: { readonly data: Uint8Array; readonly contentType: string } | undefined;
+      readonly fence: FenceOutcome | undefined;
+    }
   | {
       readonly kind: 'failed';
       readonly status: StatusName;
@@ -31,12 +35,11 @@ export function failed(status: StatusName, message: string, fence?: FenceOutcome
 /** What a handler returned, as a reply. Throws what cannot be sent. */
 export function doneAnswer(call: BranchCall, returned: unknown): Answer {
   const fence = returned instanceof FenceResult ? returned.fence : undefined;
-  const reply: BranchReply = { fence: `FENCE_OUTCOME_${fence ?? 'UNSPECIFIED'}` };
   // The coordinator ignores what a Confirm or a Cancel replies.
   const payload = call.phase === 'try' ? replyPayload(returned) : undefined;
-  if (payload === undefined) return { kind: 'done', reply };
+  if (payload === undefined) return { kind: 'done', payload, fence };
   if (payload.bytes.length > REPLY_BYTES) throw new RangeError(`a reply has at most ${REPLY_BYTES} bytes`);
-  return { kind: 'done', reply: { ...reply, payload: { data: payload.bytes, contentType: payload.contentType } } };
+  return { kind: 'done', payload: { data: payload.bytes, contentType: payload.contentType }, fence };
 }
 
 function replyPayload(returned: unknown): RawPayload | undefined {

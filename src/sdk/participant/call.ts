@@ -1,4 +1,4 @@
-import type { BranchCall__Output } from '../../wire/generated/tcc/v1/BranchCall';
+import { bytesOf, type RawBranchCall } from '../../wire/attach';
 import { decodeJson } from '../fence/payload';
 import type { FenceCall, Phase } from '../fence/words';
 import type { CallTime } from './call-time';
@@ -19,13 +19,13 @@ export class BranchCall implements FenceCall {
   readonly contentType: string;
   private readonly time: CallTime;
 
-  constructor(phase: Phase, wire: BranchCall__Output, time: CallTime) {
+  constructor(phase: Phase, wire: RawBranchCall, time: CallTime) {
     this.gid = wire.gid;
     this.branchId = wire.branchId;
     this.action = wire.action;
     this.phase = phase;
     this.attempt = wire.attempt;
-    this.bytes = wire.payload?.data ?? new Uint8Array();
+    this.bytes = bytesOf(wire.payload);
     this.contentType = wire.payload?.contentType ?? '';
     this.time = time;
   }

@@ -1,59 +1,23 @@
-import { credentials as grpcCredentials, ServerCredentials, type ChannelCredentials } from '@grpc/grpc-js';
+import { credentials as grpcCredentials, ServerCredentials } from '@grpc/grpc-js';
 
 import { sleep, systemClock, type Clock } from '../../lib/clock';
-import { ID_PATTERN, ulidSource } from '../../lib/ids';
+import { ulidSource } from '../../lib/ids';
 import { silentLogger, type Logger } from '../../lib/logger';
-import { systemRandom, type Random } from '../../lib/random';
-import { Actions, type ActionHandlers, type ActionOptions } from './actions';
-import { advertisedAddress, splitAddress } from './address';
+import { systemRandom } from '../../lib/random';
+import { Actions, type ActionOptions, type BatchActionHandlers } from './actions';
+import { advertisedAddress } from '../../lib/address';
+import { AttachedCoordinators } from './attachments';
 import { CallHandler } from './call-handler';
+import { DRAIN_MS, LIFETIME_MS, LINGER_MS, MAX_IN_FLIGHT, validate, type ParticipantOptions } from './options';
 import { Registration } from './registration';
 import { registryClient } from './registry-client';
 import { ParticipantServer } from './server';
 
-/** What a participant is made with. */
-export interface ParticipantOptions {
-  /** The participant's name, as applications write it in a branch: 1 to 64 characters of [A-Za-z0-9._:-]. */
-  readonly name: string;
-  /** host:port of the coordinators, tried in turn; being registered with one is enough, they share one database. */
-  readonly coordinators: readonly string[];
-  /** Where to serve, as host:port; port 0 takes a free one. Default: 127.0.0.1:0. */
-  readonly listen?: string;
-  /** Where coordinators reach it, as host:port. Default: where it listens, by the machine's name for 0.0.0.0 and [::]. */
-  readonly advertise?: string;
-  /** Names this running copy among others of the same name. Default: a new ULID. */
-  readonly instanceId?: string;
-  /** Milliseconds after which coordinators stop calling an instance that went silent; 1,000 to 3,600,000. Default: 15,000. */
-  readonly lifetimeMs?: number;
-  /** Calls that run at a time; the ones above are answered UNAVAILABLE and come again. Default: 4,000. */
-  readonly maxInFlight?: number;
-  /** Milliseconds that `stop` waits for running calls. Default: 10,000. */
-  readonly drainMs?: number;
-  /**
-   * Milliseconds for which `stop` still answers new calls after deregistering: coordinators look at the registry once a
-   * second, and meanwhile call an instance that they think is there. Default: 1,500.
-   */
-  readonly lingerMs?: number;
-  /** Default: says nothing. */
-  readonly logger?: Logger;
-  /** For the connections to coordinators. Default: plain TCP. */
-  readonly credentials?: ChannelCredentials;
-  /** For the server. Default: plain TCP. */
-  readonly serverCredentials?: ServerCredentials;
-  readonly clock?: Clock;
-  readonly random?: Random;
-}
-
-/** Four coordinators' worth of calls (1,000 each by default); each that waits for a database connection holds a few KB. */
-const MAX_IN_FLIGHT = 4_000;
-
-const LIFETIME_MS = 15_000;
-const DRAIN_MS = 10_000;
-const LINGER_MS = 1_500;
+export type { ParticipantOptions } from './options';
 
 /**
- * A service that takes part in transactions: it serves tcc.v1.ParticipantService, and keeps itself registered with the
- * coordinators.
+ * A service that takes part in transactions: attached to the coordinators by streams, or serving
+ * tcc.v1.ParticipantService and registered with them, or both.
  */
 export class Participant {
   private readonly options: ParticipantOptions;
@@ -61,8 +25,9 @@ export class Participant {
   private readonly logger: Logger;
   private readonly actions = new Actions();
   private readonly handler: CallHandler;
-  private readonly server: ParticipantServer;
-  private registration: Registration | undefined;
+  private readonly instanceId: string;
+  private server: ParticipantServer | undefined;
+  private announcement: AttachedCoordinators | Registration | undefined;
   private advertised: string | undefined;
   private starting: Promise<void> | undefined;
   private stopping: Promise<void> | undefined;
@@ -74,33 +39,36 @@ export class Participant {
     this.logger = (options.logger ?? silentLogger).child({ participant: options.name });
     const deps = { clock: this.clock, logger: this.logger };
     this.handler = new CallHandler({ actions: this.actions, maxInFlight: options.maxInFlight ?? MAX_IN_FLIGHT }, deps);
-    this.server = new ParticipantServer({ handler: this.handler }, deps);
+    this.instanceId = options.instanceId ?? ulidSource()();
   }
 
-  /** Adds an action; before `start`, which announces them. Throws on a malformed or taken name. */
-  action(name: string, handlers: ActionHandlers, options: ActionOptions = {}): this {
+  /**
+   * Adds an action; before `start`, which announces them. Each phase has a single handler, a batch handler, or both.
+   * Throws on a malformed or taken name, on a phase without a handler, and on options out of range.
+   */
+  action(name: string, handlers: BatchActionHandlers, options: ActionOptions = {}): this {
     if (this.starting !== undefined) throw new Error('actions are added before start');
     this.actions.add(name, handlers, options);
     return this;
   }
 
-  /** host:port where coordinators reach it. Throws before `start` has resolved. */
+  /** host:port where coordinators reach it by unary calls. Throws before `start` has resolved, and when it does not listen. */
   get address(): string {
-    if (this.advertised === undefined) throw new Error('a participant has an address once it is started');
+    if (this.advertised === undefined) throw new Error('a participant that listens has an address once it is started');
     return this.advertised;
   }
 
   /**
-   * Listens and registers. Resolves when a coordinator knows it, or when none answered: it then goes on trying in the
+   * Attaches, or listens and registers. Resolves when a coordinator knows it, or when none answered: it then goes on trying in the
    * background. Rejects when it cannot listen, and when it has no action.
    */
   start(): Promise<void> {
-    this.starting ??= this.listenAndRegister();
+    this.starting ??= this.listenAndAnnounce();
     return this.starting;
   }
 
   /**
-   * Deregisters, answers what still comes for `lingerMs`, waits up to `drainMs` for what is running, and closes. Safe to
+   * Takes leave of the coordinators, answers what still comes for `lingerMs` where it listens, waits up to `drainMs` for what is running, and closes. Safe to
    * call again; it does not reject. A stopped participant does not start again.
    */
   stop(): Promise<void> {
@@ -112,52 +80,76 @@ export class Participant {
     return this.stopping !== undefined;
   }
 
-  private async listenAndRegister(): Promise<void> {
+  private async listenAndAnnounce(): Promise<void> {
     if (this.isStopping()) throw new Error('a stopped participant does not start again');
-    const actions = this.actions.registered();
-    if (actions.length === 0) throw new Error('a participant needs an action');
-    const {
-      name,
-      coordinators,
-      listen = '127.0.0.1:0',
-      advertise,
-      instanceId,
-      lifetimeMs = LIFETIME_MS,
-    } = this.options;
-    const port = await this.server.listen(listen, this.options.serverCredentials ?? ServerCredentials.createInsecure());
+    if (this.actions.registered().length === 0) throw new Error('a participant needs an action');
+    const { attach = true, listen = attach ? undefined : '127.0.0.1:0' } = this.options;
+    if (listen !== undefined) await this.serve(listen);
     if (this.isStopping()) return;
-    const address = advertise ?? advertisedAddress(listen, port);
-    this.advertised = address;
-    this.logger.info({ address }, 'the participant serves');
-    const credentials = this.options.credentials ?? grpcCredentials.createInsecure();
-    this.registration = new Registration(
+    this.announcement = attach ? this.attached() : this.registered();
+    await this.announcement.start();
+  }
+
+  private async serve(listen: string): Promise<void> {
+    const { serverCredentials = ServerCredentials.createInsecure(), advertise } = this.options;
+    const deps = { clock: this.clock, logger: this.logger };
+    this.server = new ParticipantServer({ handler: this.handler }, deps);
+    const port = await this.server.listen(listen, serverCredentials);
+    this.advertised = advertise ?? advertisedAddress(listen, port);
+    this.logger.info({ address: this.advertised }, 'the participant serves');
+  }
+
+  private attached(): AttachedCoordinators {
+    const { coordinators, name, maxInFlight = MAX_IN_FLIGHT } = this.options;
+    return new AttachedCoordinators(
       {
         coordinators,
-        request: { participant: name, instanceId: instanceId ?? ulidSource()(), address, actions, lifetimeMs },
+        hello: {
+          participant: name,
+          instanceId: this.instanceId,
+          actions: this.actions.registered(),
+          maxCallsInFlight: maxInFlight,
+          maxBytesInFlight: 0,
+          address: this.advertised ?? '',
+        },
       },
-      {
-        connect: (coordinator) => registryClient(coordinator, credentials, this.clock),
-        clock: this.clock,
-        random: this.options.random ?? systemRandom,
-        logger: this.logger,
-      },
+      { ...this.announcing(), handler: this.handler },
     );
-    await this.registration.start();
+  }
+
+  private registered(): Registration {
+    const { coordinators, name, lifetimeMs = LIFETIME_MS } = this.options;
+    const { credentials, ...deps } = this.announcing();
+    return new Registration(
+      {
+        coordinators,
+        request: {
+          participant: name,
+          instanceId: this.instanceId,
+          address: this.address,
+          actions: this.actions.registered(),
+          lifetimeMs,
+        },
+      },
+      { ...deps, connect: (coordinator) => registryClient(coordinator, credentials, this.clock) },
+    );
+  }
+
+  private announcing() {
+    const { credentials = grpcCredentials.createInsecure(), random = systemRandom } = this.options;
+    return { credentials, random, clock: this.clock, logger: this.logger };
   }
 
   private async leaveAndClose(): Promise<void> {
     const { drainMs = DRAIN_MS, lingerMs = LINGER_MS } = this.options;
-    this.server.announceStop();
-    if (this.registration?.known === true) {
-      await this.registration.stop();
-      await sleep(this.clock, lingerMs);
-    } else {
-      await this.registration?.stop();
-    }
+    this.server?.announceStop();
+    const wasKnown = this.announcement?.known === true;
+    await this.announcement?.stop(drainMs);
+    if (wasKnown && this.server !== undefined) await sleep(this.clock, lingerMs);
     await this.starting?.catch(() => undefined);
     this.handler.refuseNew();
     if (!(await this.drain(drainMs))) this.logger.warn({}, 'calls were still running when the participant closed');
-    await this.server.close();
+    await this.server?.close();
   }
 
   /** Whether every running call was answered in time. */
@@ -176,23 +168,4 @@ export class Participant {
 /** Makes a participant. Throws a TypeError or RangeError on bad options. */
 export function createParticipant(options: ParticipantOptions): Participant {
   return new Participant(options);
-}
-
-function validate(options: ParticipantOptions): void {
-  const { name, instanceId, coordinators, listen, advertise, lifetimeMs = LIFETIME_MS } = options;
-  if (!ID_PATTERN.test(name)) throw new TypeError(`not a participant's name: ${JSON.stringify(name)}`);
-  if (instanceId !== undefined && !ID_PATTERN.test(instanceId)) {
-    throw new TypeError(`not an instance id: ${JSON.stringify(instanceId)}`);
-  }
-  if (coordinators.length === 0) throw new TypeError('a participant needs the address of a coordinator');
-  for (const address of [...coordinators, listen, advertise]) if (address !== undefined) splitAddress(address);
-  if (!Number.isInteger(lifetimeMs) || lifetimeMs < 1_000 || lifetimeMs > 3_600_000) {
-    throw new RangeError('lifetimeMs must be 1,000 to 3,600,000');
-  }
-  const bounds = { maxInFlight: options.maxInFlight, drainMs: options.drainMs, lingerMs: options.lingerMs };
-  for (const [bound, value] of Object.entries(bounds)) {
-    if (value !== undefined && !(Number.isInteger(value) && value >= (bound === 'maxInFlight' ? 1 : 0))) {
-      throw new RangeError(`${bound} must be a positive integer`);
-    }
-  }
 }

@@ -1,6 +1,7 @@
 import { Metadata, status, type sendUnaryData, type ServerUnaryCall } from '@grpc/grpc-js';
 
 import type { Clock } from '../../lib/clock';
+import { asBuffer } from '../../wire/attach';
 import type { BranchCall__Output } from '../../wire/generated/tcc/v1/BranchCall';
 import type { BranchReply } from '../../wire/generated/tcc/v1/BranchReply';
 import type { ParticipantServiceHandlers } from '../../wire/generated/tcc/v1/ParticipantService';
@@ -33,7 +34,13 @@ export function unaryService(handler: CallHandler, clock: Clock): ParticipantSer
 
 function reply(answer: Answer, callback: sendUnaryData<{ reply: BranchReply }>): void {
   if (answer.kind === 'done') {
-    callback(null, { reply: answer.reply });
+    const { payload = null, fence } = answer;
+    callback(null, {
+      reply: {
+        payload: payload && { ...payload, data: asBuffer(payload.data) },
+        fence: `FENCE_OUTCOME_${fence ?? 'UNSPECIFIED'}`,
+      },
+    });
     return;
   }
   const metadata = new Metadata();
