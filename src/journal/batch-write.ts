@@ -215,8 +215,15 @@ export class BatchWrite {
   }
 
   private async forgetAttempts(plan: Plan): Promise<void> {
-    const cancelled = [...plan.decisions.values()].filter(({ first }) => first.to === 'CANCELLING');
-    const gids = cancelled.flatMap((group) => group.gids).filter((gid) => this.isApplied(gid));
+    const gids: string[] = [];
+    for (const { first, gids: decided } of plan.decisions.values()) {
+      if (first.to !== 'CANCELLING') continue;
+      for (const gid of decided) {
+        // A decision that lists every branch forgets their attempts with what it says of them.
+        const isListed = (plan.changes.get(gid)?.length ?? 0) === first.branchCount;
+        if (!isListed && this.isApplied(gid)) gids.push(gid);
+      }
+    }
     if (gids.length > 0) await this.write(sql.forgetAttempts(gids));
   }
 
@@ -229,7 +236,7 @@ export class BatchWrite {
       if (result?.kind !== 'applied') continue;
       for (const each of changes) {
         // A decision begins a new phase, and attempts are counted per phase.
-        const change = deciding.has(gid) ? { ...each, attempts: undefined } : each;
+        const change = deciding.has(gid) ? { ...each, attempts: 0 } : each;
         const { branchId, status, attempts, refusals, lastError } = change;
         const key = JSON.stringify([status, attempts, refusals, lastError, status === undefined ? 0 : result.atMs]);
         const group = groups.get(key) ?? { change, atMs: result.atMs, keys: [] };

@@ -98,10 +98,14 @@ function add(plan: Plan, step: Step): void {
   if (step.attempts.length > 0) plan.attempts.set(step.gid, step.attempts);
 }
 
-/** Decisions with a reason or a condition of their own go by themselves. */
-function decisionKey(step: DecideStep): string {
-  if (step.reason !== undefined || step.epoch !== undefined) return `gid ${step.gid}`;
-  return `${step.to} ${step.deadline} ${step.branchCount} ${step.dueInMs} ${step.worker}`;
+/**
+ * Decisions that say the same of their rows go together. So do those of a sold-out item: thousands of orders are
+ * cancelled for the same reason at the same branch.
+ */
+function decisionKey({ to, deadline, branchCount, dueInMs, worker, epoch, reason }: DecideStep): string {
+  const known = `${to} ${deadline} ${branchCount} ${dueInMs} ${worker}`;
+  if (reason === undefined) return known;
+  return `${known} ${epoch ?? ''} ${reason.code} ${reason.branchId} ${reason.message}`;
 }
 
 function addTo<S extends DecideStep | FinishStep>(groups: Map<string, Group<S>>, key: string, step: S): void {
