@@ -1,5 +1,5 @@
 import { TccError } from '../lib/errors';
-import type { NewTransaction, Transaction } from '../engine/model';
+import type { Branch, NewBranch, NewTransaction, Transaction } from '../engine/model';
 import type { StepResult } from '../journal/journal';
 
 /** The transaction that a begin step has just made. */
@@ -21,16 +21,25 @@ export function begun(
     rounds: 0,
     epoch: 0,
     worker,
-    branches: asked.branches.map((branch) => ({
-      ...branch,
-      status: 'REGISTERED',
-      tryReply: undefined,
-      attempts: 0,
-      refusals: 0,
-      lastError: '',
-      registeredAt: atMs,
-      triedAt: undefined,
-      finishedAt: undefined,
-    })),
+    branches: asked.branches.map((branch) => registered(branch, atMs)),
+  };
+}
+
+/** A branch that has just become durable. Field by field: on the hot path a spread that adds fields costs ten times as much. */
+export function registered(asked: NewBranch, registeredAt: number): Branch {
+  return {
+    branchId: asked.branchId,
+    participant: asked.participant,
+    action: asked.action,
+    payload: asked.payload,
+    triedBy: asked.triedBy,
+    status: 'REGISTERED',
+    tryReply: undefined,
+    attempts: 0,
+    refusals: 0,
+    lastError: '',
+    registeredAt,
+    triedAt: undefined,
+    finishedAt: undefined,
   };
 }

@@ -48,6 +48,8 @@ export interface CoordinatorDeps {
   readonly nowMs: number;
 }
 
+/** How often a command is put again because the driver it was put to let go first. */
+const COMMAND_ROUNDS = 5;
 /** How often a repeated begin is looked at again when its transaction vanishes in between. */
 const BEGIN_RACES = 3;
 
@@ -107,7 +109,7 @@ export class Coordinator implements TransactionApi, Stoppable {
     });
   }
 
-  try(gid: string, branch: NewBranch, signal: AbortSignal): Promise<TryResult> {
+  async try(gid: string, branch: NewBranch, signal: AbortSignal): Promise<TryResult> {
     this.hand.refuseWhenDraining();
     return abandonable(this.interactive.try(gid, branch), gid, signal);
   }
@@ -158,7 +160,7 @@ export class Coordinator implements TransactionApi, Stoppable {
   async resume(transactions: readonly Transaction[]): Promise<void> {
     await Promise.all(
       transactions.map((transaction) => {
-        this.hand.take(transaction)?.resume();
+        if (!this.hand.isClosed) this.hand.take(transaction)?.resume();
         return this.hand.release(transaction.gid);
       }),
     );
@@ -173,8 +175,11 @@ export class Coordinator implements TransactionApi, Stoppable {
   async stop(): Promise<void> {
     this.hand.drain();
     const patience = new AbortController();
-    await Promise.race([this.hand.empty(), sleep(this.deps.clock, this.options.drainMs, patience.signal)]);
+    // A Try that fails leaves a decision to drive, so the hand is empty only after the last of them.
+    const drained = this.interactive.idle().then(() => this.hand.empty());
+    await Promise.race([drained, sleep(this.deps.clock, this.options.drainMs, patience.signal)]);
     patience.abort();
+    this.interactive.stop();
     const left = this.hand.letGoOfAll();
     if (left.length > 0)
       this.deps.logger.warn({ count: left.length }, 'handed open transactions over to other coordinators');
@@ -225,15 +230,21 @@ export class Coordinator implements TransactionApi, Stoppable {
 
   /** Puts a command to a transaction, wherever it is; resolves with it as it stands once the command is durable or moot. */
   private async command(gid: string, command: Command): Promise<Transaction> {
+    for (let round = 0; round < COMMAND_ROUNDS; round += 1) {
+      const transaction = await this.put(gid, command);
+      // Undecided: the driver that had it let go before the command's turn came.
+      if (transaction.state.status !== 'TRYING') return transaction;
+    }
+    throw new TccError('JOURNAL_UNAVAILABLE', `transaction ${gid} changed while it was to be decided; try again`);
+  }
+
+  private async put(gid: string, command: Command): Promise<Transaction> {
     const driver = this.hand.get(gid);
     if (driver !== undefined) return this.settled(driver, await driver.command(command));
     const transaction = await this.get(gid);
     const taken = this.hand.take(transaction);
-    if (taken === undefined) return this.command(gid, command);
-    const result = await taken.consider(command);
-    // Decided before: somebody else drives it, and this coordinator was only asked to look.
-    if (taken.transaction === transaction || result.refusal !== undefined) taken.letGo();
-    return this.settled(taken, result);
+    if (taken === undefined) return this.put(gid, command);
+    return this.settled(taken, await taken.consider(command));
   }
 
   private settled(driver: Driver, { refusal, error }: Awaited<ReturnType<Driver['command']>>): Transaction {

@@ -1,6 +1,7 @@
 /**
  * Drives one transaction: event → engine → journal → effects, one event at a time.
- * C1. No effect is carried out before the step that it rests on is durable (I8); while a step is under way, events wait.
+ * C1. No effect is carried out before the step that it rests on is durable (I8); while a step is under way, events wait
+ *     and no call goes out: a Try that waits for its turn is not sent behind the decision.
  * C2. A step that lost makes the driver go on from the transaction as it stands (I1, I9).
  * C3. A journal that cannot be reached makes the driver let go: the row is the truth, the scanner will take it.
  * C4. After its release a driver makes no call, no step and keeps no timer (I13).
@@ -67,6 +68,8 @@ export class Driver {
   private readonly timers = new Set<Timer>();
   private stepping = false;
   private gone = false;
+  /** Whether it carries the transaction on; otherwise somebody has only asked something about it. */
+  private driving = false;
   private lostTo: TccError | undefined;
   private races = 0;
 
@@ -82,11 +85,13 @@ export class Driver {
 
   /** Starts an Execute that was just begun here. */
   startNew(): void {
+    this.driving = true;
     this.carryOut(takeNew(this.transaction, this.context()), undefined);
   }
 
   /** Carries a transaction on that was claimed or found standing. */
   resume(): void {
+    this.driving = true;
     this.carryOut(take(this.transaction, this.context()), undefined);
   }
 
@@ -94,10 +99,14 @@ export class Driver {
   consider(command: Command): Promise<CommandResult> {
     return new Promise((resolve) => {
       this.carryOut(consider(this.transaction, command, this.context()), { event: command, settle: resolve });
+      this.letGoWhenIdle();
     });
   }
 
-  /** Puts a command to a driver that is under way. Resolves once it is durable or refused. */
+  /**
+   * Puts a command to a driver that is under way. Resolves once it is durable or refused. Where the transaction is still
+   * TRYING after that, the driver has let go before the command's turn came: it must be put again.
+   */
   command(command: Command): Promise<CommandResult> {
     return new Promise((resolve) => {
       this.handle({ event: command, settle: resolve });
@@ -108,10 +117,9 @@ export class Driver {
   letGo(error?: TccError): void {
     if (this.gone) return;
     this.gone = true;
-    for (const timer of this.timers) timer.stop();
-    this.timers.clear();
-    this.deps.released(this, error);
     this.lostTo = error;
+    this.stopTimers();
+    this.deps.released(this, error);
     for (const { settle } of this.waiting.splice(0)) settle?.(this.moot());
   }
 
@@ -141,6 +149,8 @@ export class Driver {
         cause?.settle?.({});
         return;
       case 'step':
+        // What the timers were for is over when the step is applied, and is begun afresh when it is not (C1).
+        this.stopTimers();
         this.stepping = true;
         this.deps.journal.append(decision.step).then(
           (result) => this.stepped(decision.step, result, cause),
@@ -155,6 +165,7 @@ export class Driver {
     if (this.gone) {
       cause?.settle?.(this.moot());
     } else if (result.kind === 'applied') {
+      this.driving = true;
       // The command is durable now, whatever comes next: its caller need not wait for the calls that follow.
       this.carryOut(decide(this.driven, { kind: 'applied', step, atMs: result.atMs }, this.context()), cause);
       this.deps.changed(this.transaction);
@@ -164,6 +175,12 @@ export class Driver {
       this.goOnFrom(result.current, cause);
     }
     this.handleWaiting();
+    this.letGoWhenIdle();
+  }
+
+  /** A command that changed nothing leaves nothing to drive: whoever decided it, or the scanner, has it. */
+  private letGoWhenIdle(): void {
+    if (!this.driving && !this.stepping) this.letGo();
   }
 
   private handleWaiting(): void {
@@ -184,6 +201,7 @@ export class Driver {
       this.carryOut(consider(current, command, this.context()), cause);
       return;
     }
+    this.driving = true;
     this.carryOut(take(current, this.context()), undefined);
     cause?.settle?.({});
   }
@@ -221,6 +239,10 @@ export class Driver {
     void this.deps.invoker
       .call({ participant, action, phase, gid: this.gid, branchId, attempt, payload, timeoutMs })
       .then((outcome) => {
+        if (outcome.kind === 'never' && phase !== 'try') {
+          const fields = { gid: this.gid, branchId, participant, action, phase, attempt, code: outcome.code };
+          this.deps.logger.error(fields, 'a call cannot work until somebody changes the set-up');
+        }
         this.handle({ event: { kind: 'answered', branchId, phase, attempt, outcome }, settle: undefined });
       });
   }

@@ -7,6 +7,7 @@ import { TccError } from '../lib/errors';
 import type { Transaction } from '../engine/model';
 
 import { Driver, type DriverDeps } from './driver';
+import { draining } from './refusals';
 
 export interface HandOptions {
   /** `limits.openTransactions`: what one coordinator holds in memory, at about 4 kB each without payloads. */
@@ -29,11 +30,17 @@ export class Hand {
   /** Begins that are on their way to the journal. */
   private beginning = 0;
   private draining = false;
+  private closed = false;
   private whenEmpty: (() => void)[] = [];
 
   constructor(options: HandOptions, deps: HandDeps) {
     this.options = options;
     this.deps = deps;
+  }
+
+  /** Whether it has let go of everything, and takes nothing any more. */
+  get isClosed(): boolean {
+    return this.closed;
   }
 
   get size(): number {
@@ -70,7 +77,7 @@ export class Hand {
   }
 
   refuseWhenDraining(): void {
-    if (this.draining) throw new TccError('DRAINING', 'this coordinator is shutting down; use another one');
+    if (this.draining) throw draining('use another one');
   }
 
   /** Counts an interactive transaction as open until its decision comes through here or its time is over. */
@@ -78,8 +85,12 @@ export class Hand {
     this.interactive.set(gid, this.deps.clock.monotonicMs() + forMs);
   }
 
-  /** A driver for this transaction; undefined when there is one already (H1). The caller starts it. */
+  /**
+   * A driver for this transaction; undefined when there is one already (H1). The caller starts it. Throws DRAINING once
+   * everything was let go of: nobody would stop what is begun then (I13).
+   */
   take(transaction: Transaction): Driver | undefined {
+    if (this.closed) throw draining('use another one');
     const { gid } = transaction;
     if (this.drivers.has(gid)) return undefined;
     const driver = new Driver(transaction, { ...this.deps, released: (gone, error) => this.released(gone, error) });
@@ -124,9 +135,10 @@ export class Hand {
 
   /** Lets go of everything; whoever waits is told to ask again. */
   letGoOfAll(): readonly string[] {
+    this.closed = true;
     const gids = [...this.drivers.keys()];
     for (const driver of [...this.drivers.values()]) {
-      driver.letGo(new TccError('DRAINING', 'this coordinator is shutting down; ask another one for the outcome'));
+      driver.letGo(draining('ask another one for the outcome'));
     }
     return gids;
   }

@@ -2,6 +2,7 @@
  * Branches of interactive transactions: registered one by one, tried by the coordinator or by the application.
  * N1. A branch is durable before its Try is sent (I2), and only while the transaction is undecided (I5).
  * N2. The application gets a Try's OK only after it is durable (I8).
+ * N3. After stop() no Try is called, recorded or waited for (I13).
  */
 import { sleep, type Clock } from '../lib/clock';
 import { TccError } from '../lib/errors';
@@ -16,8 +17,9 @@ import type { Directory, Invoker } from '../invoker/invoker';
 import type { Journal } from '../journal/journal';
 
 import type { TryResult } from './api';
+import { registered } from './begun';
 import type { DatabaseTime } from './database-time';
-import { commandOfRefusedTry, missing } from './refusals';
+import { commandOfRefusedTry, draining, missing } from './refusals';
 
 export interface InteractiveDeps {
   readonly journal: Pick<Journal, 'append'>;
@@ -42,6 +44,8 @@ interface Registered {
 
 export class InteractiveBranches {
   private readonly deps: InteractiveDeps;
+  private readonly underWay = new Set<Promise<unknown>>();
+  private readonly stopping = new AbortController();
 
   constructor(deps: InteractiveDeps) {
     this.deps = deps;
@@ -56,7 +60,7 @@ export class InteractiveBranches {
     if (result.kind === 'applied') {
       if (result.deadlineAt === undefined)
         throw new TccError('BROKEN_INVARIANT', 'a register step came back without a deadline');
-      return { branch: freshBranch(asked, result.atMs), deadlineAt: result.deadlineAt, standing: undefined };
+      return { branch: registered(asked, result.atMs), deadlineAt: result.deadlineAt, standing: undefined };
     }
     const { current } = result;
     if (current === undefined) throw missing(gid);
@@ -75,7 +79,23 @@ export class InteractiveBranches {
   }
 
   /** Registers the branch and calls its Try until there is an answer to act on. */
-  async try(gid: string, asked: NewBranch): Promise<TryResult> {
+  try(gid: string, asked: NewBranch): Promise<TryResult> {
+    const run = this.registerAndTry(gid, asked).finally(() => this.underWay.delete(run));
+    this.underWay.add(run);
+    return run;
+  }
+
+  /** Resolves when every Try that was asked for has come to its end. */
+  async idle(): Promise<void> {
+    await Promise.allSettled([...this.underWay]);
+  }
+
+  /** Gives up what is under way: its callers hear DRAINING. */
+  stop(): void {
+    this.stopping.abort();
+  }
+
+  private async registerAndTry(gid: string, asked: NewBranch): Promise<TryResult> {
     const { branch, deadlineAt, standing } = await this.register(gid, asked);
     const undecided = standing === undefined || standing.state.status === 'TRYING';
     const open = branch.status === 'REGISTERED' || branch.status === 'UNKNOWN';
@@ -87,7 +107,9 @@ export class InteractiveBranches {
     const { directory, time, random, rules, clock } = this.deps;
     const records: AttemptRecord[] = [];
     for (let attempt = 1; ; attempt += 1) {
+      this.refuseWhenStopped();
       const outcome = await this.call(gid, branch, attempt, deadlineAt);
+      this.refuseWhenStopped();
       const record = recordOf(branch.branchId, 'try', attempt, outcome);
       if (record !== undefined) records.push(record);
       if (outcome.kind === 'done') return this.recordTried(gid, branch, outcome, records);
@@ -99,7 +121,7 @@ export class InteractiveBranches {
         tryAttempts,
       });
       if (verdict.kind === 'again') {
-        await sleep(clock, verdict.delayMs);
+        await sleep(clock, verdict.delayMs, this.stopping.signal);
         continue;
       }
       const failed = {
@@ -111,6 +133,10 @@ export class InteractiveBranches {
       const transaction = await this.deps.command(gid, commandOfRefusedTry(verdict.reason, failed));
       return resultOf(transaction.branches.find(({ branchId }) => branchId === branch.branchId) ?? branch, transaction);
     }
+  }
+
+  private refuseWhenStopped(): void {
+    if (this.stopping.signal.aborted) throw draining('repeat the Try on another one');
   }
 
   private call(gid: string, branch: Branch, attempt: number, deadlineAt: number): Promise<Outcome> {
@@ -152,20 +178,6 @@ export class InteractiveBranches {
 function resultOf(branch: Branch, transaction: Transaction | undefined): TryResult {
   if (transaction === undefined) return { branch, status: 'TRYING', reason: undefined };
   return { branch, status: transaction.state.status, reason: cancelReasonOf(transaction.state) };
-}
-
-function freshBranch(asked: NewBranch, registeredAt: number): Branch {
-  return {
-    ...asked,
-    status: 'REGISTERED',
-    tryReply: undefined,
-    attempts: 0,
-    refusals: 0,
-    lastError: '',
-    registeredAt,
-    triedAt: undefined,
-    finishedAt: undefined,
-  };
 }
 
 function whyNotRegistered(current: Transaction, maxBranches: number, now: number): TccError {

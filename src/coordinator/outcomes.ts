@@ -3,11 +3,14 @@
  * read from the journal now and then, since any coordinator may have changed it.
  * O1. A waiter is told of a state only after it is durable (I8).
  * O2. A waiter that gives up leaves nothing behind (I13).
+ * O3. After stop() every waiter fails, also one that comes later: nobody would tell it anything.
  */
 import type { Clock, Timer } from '../lib/clock';
 import { TccError } from '../lib/errors';
 import type { Transaction } from '../engine/model';
 import type { Journal } from '../journal/journal';
+
+import { draining } from './refusals';
 
 /** How often transactions that others drive are read for their waiters: a fraction of what a person notices. */
 const POLL_MS = 200;
@@ -48,6 +51,10 @@ export class Outcomes {
 
   /** Listens until the returned function is called. */
   listen(gid: string, listener: Listener): () => void {
+    if (this.stopped) {
+      queueMicrotask(() => listener.failed(draining('ask another one for the outcome')));
+      return () => undefined;
+    }
     const set = this.listeners.get(gid) ?? new Set();
     set.add(listener);
     this.listeners.set(gid, set);
@@ -99,8 +106,7 @@ export class Outcomes {
   stop(): void {
     this.stopped = true;
     this.stopPacing();
-    const error = new TccError('DRAINING', 'this coordinator is shutting down; ask another one for the outcome');
-    for (const gid of [...this.listeners.keys()]) this.fail(gid, error);
+    for (const gid of [...this.listeners.keys()]) this.fail(gid, draining('ask another one for the outcome'));
     this.listeners.clear();
   }
 

@@ -30,3 +30,8 @@ export function decidedOtherwise(transaction: Transaction): TccError {
 export function commandOfRefusedTry(reason: CancelReason, failed: FailedTry): Command {
   return { kind: 'cancel', reason, failed };
 }
+
+/** This coordinator is going away. */
+export function draining(instead: string): TccError {
+  return new TccError('DRAINING', `this coordinator is shutting down; ${instead}`);
+}

@@ -18,7 +18,7 @@ export async function* watchTransaction(
   let wake: () => void = () => undefined;
   const leave = outcomes.listen(gid, {
     next: (transaction) => {
-      newest = transaction;
+      if (newest === undefined || rank(transaction) >= rank(newest)) newest = transaction;
       wake();
     },
     failed: (error) => {
@@ -41,7 +41,8 @@ export async function* watchTransaction(
       }
       const next: Transaction = newest;
       newest = undefined;
-      if (fingerprint(next) === fingerprint(shown)) continue;
+      // A read that was overtaken by a decision made here is older than what was shown.
+      if (rank(next) < rank(shown) || fingerprint(next) === fingerprint(shown)) continue;
       shown = next;
       yield shown;
     }
@@ -49,6 +50,11 @@ export async function* watchTransaction(
     signal.removeEventListener('abort', onAbort);
     leave();
   }
+}
+
+/** A transaction's status only ever moves on: undecided, decided, over. */
+function rank({ state }: Transaction): number {
+  return state.status === 'TRYING' ? 0 : isTerminal(state.status) ? 2 : 1;
 }
 
 /** What a watcher can see of a transaction. */

@@ -64,10 +64,10 @@ export function decide(driven: Driven, event: Event, context: Context): Decision
   }
 }
 
-/** Whoever had it before may have sent the Try of any branch (T2). */
+/** Whoever had an Execute before may have sent the Try of any branch (T2). Other rows are right as they stand. */
 function asMaybeSent(driven: Driven): Driven {
   const { transaction } = driven;
-  if (!transaction.branches.some((branch) => branch.status === 'REGISTERED')) return driven;
+  if (transaction.mode !== 'execute' || transaction.state.status !== 'TRYING') return driven;
   const branches = transaction.branches.map((branch): Branch =>
     branch.status === 'REGISTERED' ? { ...branch, status: 'UNKNOWN' } : branch,
   );

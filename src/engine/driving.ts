@@ -83,9 +83,12 @@ function finish(driven: Driven, stage: Stage): Decision {
 function postpone(driven: Driven, stage: Stage, context: Context): PostponeStep {
   const { transaction, calls } = driven;
   const failures = calls.flatMap((call) => (call.kind === 'failed' ? [call.failure] : []));
-  const parked = transaction.branches.some(
-    (branch) => branch.refusals >= context.rules.parkAfterRefusals && branch.status !== stage.done,
-  );
+  // Only a refusal parks: an operator's retry that finds the participant away must not be parked by the refusals of old.
+  const parked = transaction.branches.some((branch, index) => {
+    const call = calls[index];
+    const refused = call?.kind === 'failed' && call.failure.kind === 'refused';
+    return refused && branch.refusals >= context.rules.parkAfterRefusals;
+  });
   return {
     kind: 'postpone',
     gid: transaction.gid,

@@ -29,7 +29,10 @@ export interface RegisterStep {
   readonly maxBranches: number;
 }
 
-/** Records how the Try of one branch of an interactive transaction went. Loses unless the branch is REGISTERED or UNKNOWN. */
+/**
+ * Records how the Try of one branch of an interactive transaction went. Loses unless the transaction is TRYING and the branch
+ * REGISTERED or UNKNOWN.
+ */
 export interface AnswerStep {
   readonly kind: 'answer';
   readonly gid: string;

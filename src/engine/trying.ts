@@ -27,10 +27,14 @@ export function judgeTry(
   if (failure.kind === 'refused')
     return { kind: 'cancel', reason: { code: 'REFUSED', branchId: branch.branchId, message } };
   const delayMs = backoffMs(context.rules.fastBackoff, attempt, () => context.chance);
-  const another =
-    failure.kind === 'unknown' && attempt < context.tryAttempts(branch) && context.now + delayMs < deadlineAt;
-  if (another) return { kind: 'again', delayMs };
-  return { kind: 'cancel', reason: { code: 'UNREACHABLE', branchId: branch.branchId, message } };
+  const mayRepeat = failure.kind === 'unknown' && attempt < context.tryAttempts(branch);
+  if (mayRepeat && context.now + delayMs < deadlineAt) return { kind: 'again', delayMs };
+  // The call's own time ends with the deadline: which of the two is noticed first must not make the reason.
+  const outOfTime = failure.kind === 'unknown' && (mayRepeat || context.now >= deadlineAt);
+  return {
+    kind: 'cancel',
+    reason: { code: outOfTime ? 'TIMED_OUT' : 'UNREACHABLE', branchId: branch.branchId, message },
+  };
 }
 
 /** Starts or goes on with the Try phase of an Execute: calls what is to be called next, or decides. */

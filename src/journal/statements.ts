@@ -119,10 +119,10 @@ export interface AnswerRow extends BranchKey {
   readonly lastError: string;
 }
 
-/** A branch of a confirmed or finished transaction is no longer REGISTERED or UNKNOWN, whatever its row says. */
+/** Once the transaction is decided, how its Trys went is part of the decision and changes no more. */
 export function answerBranch(dialect: Dialect, row: AnswerRow): Sql {
   const isTried = row.status === branchStatus.of('TRIED');
-  const open = `EXISTS (SELECT 1 FROM tcc_transactions WHERE gid = ? AND status IN (${TRYING}, ${CANCELLING}))`;
+  const open = `EXISTS (SELECT 1 FROM tcc_transactions WHERE gid = ? AND status = ${TRYING})`;
   return {
     text: `UPDATE tcc_branches SET status = ?, try_reply = ?, try_reply_type = ?, attempts = ?, last_error = ?${isTried ? `, tried_at = ${dialect.stamp}` : ''} WHERE gid = ? AND branch_id = ? AND status IN (${branchStatus.of('REGISTERED')}, ${branchStatus.of('UNKNOWN')}) AND ${open}`,
     values: [row.status, row.reply, row.replyType, row.attempts, row.lastError, row.gid, row.branchId, row.gid],

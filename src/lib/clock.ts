@@ -1,3 +1,5 @@
+import type { Signal } from './abort';
+
 /**
  * Time as this process sees it. It only paces timers: deadlines, due times and leases are kept and compared in epoch
  * milliseconds of the database's clock. Injected everywhere, so that a simulation can own it.
@@ -35,7 +37,7 @@ export const systemClock: Clock = {
 };
 
 /** Resolves after `delayMs`, or at once when `signal` is aborted. */
-export function sleep(clock: Clock, delayMs: number, signal?: AbortSignal): Promise<void> {
+export function sleep(clock: Clock, delayMs: number, signal?: Signal): Promise<void> {
   return new Promise((resolve) => {
     if (signal?.aborted === true) {
       resolve();

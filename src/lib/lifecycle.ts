@@ -19,6 +19,11 @@ export class Lifecycle {
   async start<Part extends Stoppable>(start: () => Part | Promise<Part>): Promise<Part> {
     try {
       const part = await start();
+      if (this.stopping !== undefined) {
+        // The stop came while this part was starting: nobody else will stop it (L1).
+        await part.stop();
+        throw new Error(`${part.name} was started while everything was being stopped`);
+      }
       this.started.push(part);
       return part;
     } catch (error) {

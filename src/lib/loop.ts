@@ -13,7 +13,7 @@ export interface LoopDeps {
 /** The pause after a failed round grows from the loop's own pause to at most this. */
 const TROUBLE_CAP_MS = 5_000;
 /** Rounds that ask for no pause at all follow each other at once; any other pause is at least this. */
-const SHORTEST_PAUSE_MS = 10;
+export const SHORTEST_PAUSE_MS = 10;
 
 /**
  * Runs one job again and again, after as many milliseconds as each round returns; later and later while it fails.

@@ -6,12 +6,8 @@
  *     one that waits for a sick participant gives its place back after a round.
  * R3. An error of the database ends a round, never the scanner.
  */
-import { backoffMs } from '../lib/backoff';
-import type { Clock, Timer } from '../lib/clock';
-import { isTccError } from '../lib/errors';
 import type { Stoppable } from '../lib/lifecycle';
-import type { Logger } from '../lib/logger';
-import type { Random } from '../lib/random';
+import { Loop, SHORTEST_PAUSE_MS, type LoopDeps } from '../lib/loop';
 import type { Transaction } from '../engine/model';
 import type { Journal } from '../journal/journal';
 
@@ -30,12 +26,9 @@ export interface RecoveryOptions {
   readonly scanSize: number;
 }
 
-export interface RecoveryDeps {
+export interface RecoveryDeps extends LoopDeps {
   readonly journal: Pick<Journal, 'due' | 'claim' | 'renew' | 'purge'>;
   readonly coordinator: Resumer;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly logger: Logger;
 }
 
 /** Bounds memory during recovery, and the calls that a mountain of due transactions makes at once. */
@@ -46,10 +39,6 @@ const RENEW_SIZE = 500;
 const PURGE_SIZE = 200;
 /** The pause between purges when there was nothing left to clear. */
 const PURGE_PAUSE_MS = 10_000;
-/** The pause after a failed round grows from the scan period to at most this. */
-const TROUBLE_CAP_MS = 5_000;
-/** Scans never follow each other faster than this, however much is due soon. */
-const SHORTEST_PAUSE_MS = 10;
 
 export class Recovery implements Stoppable {
   readonly name = 'recovery';
@@ -91,9 +80,14 @@ export class Recovery implements Stoppable {
     if (claimed.length > 0) logger.debug({ count: claimed.length }, 'took due transactions');
     for (const transaction of claimed) {
       this.resumed += 1;
-      void coordinator.resume([transaction]).finally(() => {
-        this.resumed -= 1;
-      });
+      void coordinator
+        .resume([transaction])
+        .catch((error: unknown) => {
+          logger.error({ gid: transaction.gid, err: error }, 'a due transaction could not be carried on');
+        })
+        .finally(() => {
+          this.resumed -= 1;
+        });
     }
     return due.gids.length === room ? 0 : scanMs;
   }
@@ -110,63 +104,5 @@ export class Recovery implements Stoppable {
   private async purge(): Promise<number> {
     const purged = await this.deps.journal.purge(PURGE_SIZE);
     return purged === PURGE_SIZE ? 0 : PURGE_PAUSE_MS;
-  }
-}
-
-/** Runs one job again and again: after as many milliseconds as it says, later and later while it fails. */
-class Loop {
-  private readonly job: string;
-  private readonly firstPauseMs: number;
-  private readonly deps: Pick<RecoveryDeps, 'clock' | 'random' | 'logger'>;
-  private readonly run: () => Promise<number>;
-  private timer: Timer | undefined;
-  private running: Promise<void> | undefined;
-  private stopped = false;
-  private failures = 0;
-
-  constructor(
-    job: string,
-    firstPauseMs: number,
-    deps: Pick<RecoveryDeps, 'clock' | 'random' | 'logger'>,
-    run: () => Promise<number>,
-  ) {
-    this.job = job;
-    this.firstPauseMs = firstPauseMs;
-    this.deps = deps;
-    this.run = run;
-  }
-
-  start(): void {
-    this.after(0);
-  }
-
-  async stop(): Promise<void> {
-    this.stopped = true;
-    this.timer?.stop();
-    await this.running;
-  }
-
-  private after(pauseMs: number): void {
-    if (this.stopped) return;
-    this.timer = this.deps.clock.startTimer(pauseMs === 0 ? 0 : Math.max(SHORTEST_PAUSE_MS, pauseMs), () => {
-      this.running = this.once().then((next) => this.after(next));
-    });
-  }
-
-  private async once(): Promise<number> {
-    try {
-      const pauseMs = await this.run();
-      if (this.failures > 0) this.deps.logger.info({ job: this.job, failures: this.failures }, 'recovery works again');
-      this.failures = 0;
-      return pauseMs;
-    } catch (error) {
-      this.failures += 1;
-      // One line when it begins, not one per round: an outage must not fill the log.
-      if (this.failures === 1 || !isTccError(error, 'JOURNAL_UNAVAILABLE')) {
-        this.deps.logger.warn({ job: this.job, err: error }, 'a round of recovery failed; trying again');
-      }
-      const policy = { firstMs: this.firstPauseMs, factor: 2, capMs: TROUBLE_CAP_MS, jitter: 0.5 };
-      return backoffMs(policy, this.failures, this.deps.random);
-    }
   }
 }

@@ -217,6 +217,13 @@ export function beginConformance(subject: () => Journal): void {
       });
     });
 
+    test('loses once the transaction is being cancelled, and leaves what was decided of its branch', async () => {
+      await journal.append(beginInteractive('late'));
+      await journal.append(register('late', 'b1'));
+      appliedAt(await journal.append(cancel('late', { branchCount: 1 })));
+      expect(branchOf(standing(await journal.append(answer('late', 'b1'))), 'b1').status).toBe('REGISTERED');
+    });
+
     test('loses once the transaction is confirmed', async () => {
       appliedAt(await journal.append(confirm('answer', { branchCount: 3 })));
       expect(branchOf(standing(await journal.append(answer('answer', 'b3'))), 'b3').status).toBe('TRIED');
