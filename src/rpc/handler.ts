@@ -1,19 +1,27 @@
 /**
- * What every call goes through, whatever service it is for: a place among the calls in flight, an AbortSignal that stands for the caller
+ * What every call goes through, whatever service it is for: a place among the calls in flight, a signal that stands for the caller
  * (gone, or its deadline over), the status of an error, one debug line. The services behind it know nothing of gRPC.
  * H1. Every call ends exactly once: with a reply, a status, or nothing when the caller is gone.
  * H2. A call over a bound is refused before anything else looks at it.
- * H3. After `startDraining` no stream stays open, and none is opened; after `dismiss` no call is left.
+ * H3. After `startDraining` no watch stays open, and a stream that carries calls only until those are answered; none is opened;
+ *     after `dismiss` no call is left.
  */
 import { type handleServerStreamingCall, type handleUnaryCall, type ServerWritableStream, status } from '@grpc/grpc-js';
 
+import { Abort, type Signal } from '../lib/abort';
 import type { Clock } from '../lib/clock';
 import { TccError } from '../lib/errors';
 import type { Logger } from '../lib/logger';
-import { statusName, toStatus } from '../wire/status';
+import { statusName, toStatus, type WireStatus } from '../wire/status';
+
+/**
+ * Streams that carry calls and may be open at once, over all clients: each client keeps one, and an idle one costs a few kB. The
+ * entries on them are bounded by the calls in flight.
+ */
+const CARRIERS = 10_000;
 
 export interface CallLimits {
-  /** Unary calls that may be in flight. */
+  /** Calls that may be in flight: unary ones and entries of streams. */
   readonly callsInFlight: number;
   /** Watch streams that may be open (`limits.watchers`). */
   readonly watchers: number;
@@ -24,15 +32,21 @@ export interface CallDeps {
   readonly clock: Clock;
 }
 
+/** Something that is told when nobody waits for it any more, or when this coordinator shuts down (with a DRAINING error). */
+export interface Abortable {
+  abort(reason: unknown): void;
+}
+
 /** Serves one unary method. `signal` is aborted when the caller is gone or its deadline has passed. */
-export type UnaryHandler<Request, Response> = (request: Request, signal: AbortSignal) => Promise<Response>;
+export type UnaryHandler<Request, Response> = (request: Request, signal: Signal) => Promise<Response>;
 
 /** Serves one server-streaming method. It ends soon after `signal` is aborted. */
-export type StreamHandler<Request, Response> = (request: Request, signal: AbortSignal) => AsyncIterable<Response>;
+export type StreamHandler<Request, Response> = (request: Request, signal: Signal) => AsyncIterable<Response>;
 
 export class Calls {
-  private readonly inFlight = new Set<AbortController>();
-  private readonly streams = new Set<AbortController>();
+  private readonly inFlight = new Set<Abortable>();
+  private readonly watches = new Set<Abortable>();
+  private readonly carriers = new Set<Abortable>();
   private draining = false;
   private readonly whenIdle: (() => void)[] = [];
   private readonly limits: CallLimits;
@@ -49,17 +63,15 @@ export class Calls {
   ): handleUnaryCall<Request, Response> {
     return (call, callback) => {
       const startedMs = this.deps.clock.monotonicMs();
-      const caller = new AbortController();
+      const caller = new Abort();
       call.on('cancelled', () => caller.abort());
-      void this.counted(caller, () => handle(call.request, caller.signal)).then(
+      void this.counted(caller, () => handle(call.request, caller)).then(
         (response) => {
-          this.report(method, call.request, startedMs, status.OK);
+          this.report(method, call.request, startedMs);
           callback(null, response);
         },
         (error: unknown) => {
-          const answer = toStatus(error);
-          this.report(method, call.request, startedMs, answer.code, error);
-          callback(answer);
+          callback(this.failed(method, call.request, startedMs, error));
         },
       );
     };
@@ -71,26 +83,51 @@ export class Calls {
   ): handleServerStreamingCall<Request, Response> {
     return (call) => {
       const startedMs = this.deps.clock.monotonicMs();
-      const caller = new AbortController();
+      const caller = new Abort();
       call.on('cancelled', () => caller.abort());
       void this.stream(call, caller, handle).then(
         () => {
-          this.report(method, call.request, startedMs, status.OK);
+          this.report(method, call.request, startedMs);
           call.end();
         },
         (error: unknown) => {
-          const answer = toStatus(error);
-          this.report(method, call.request, startedMs, answer.code, error);
-          call.emit('error', answer);
+          call.emit('error', this.failed(method, call.request, startedMs, error));
         },
       );
     };
   }
 
-  /** Ends every stream with DRAINING and refuses new ones; unary calls go on. */
+  /** Takes a place among the calls in flight for an entry of a stream; throws when there is none. */
+  enter(entry: Abortable): void {
+    if (this.inFlight.size >= this.limits.callsInFlight) {
+      throw tooMany('calls in flight', 'callsInFlight', this.limits.callsInFlight);
+    }
+    this.inFlight.add(entry);
+  }
+
+  /** Gives the place back. May be called again. */
+  leave(entry: Abortable): void {
+    this.inFlight.delete(entry);
+    this.tellIdle();
+  }
+
+  /** A stream that carries calls opens; throws when draining, or when as many are open as may be. */
+  open(carrier: Abortable): void {
+    if (this.draining) throw drainingError();
+    if (this.carriers.size >= CARRIERS) throw tooMany('streams of calls', 'carriers', CARRIERS);
+    this.carriers.add(carrier);
+  }
+
+  /** It is over. May be called again. */
+  close(carrier: Abortable): void {
+    this.carriers.delete(carrier);
+    this.tellIdle();
+  }
+
+  /** Ends every watch with DRAINING, tells the streams that carry calls, and refuses new ones; calls go on. */
   startDraining(): void {
     this.draining = true;
-    for (const stream of this.streams) stream.abort(drainingError());
+    for (const stream of [...this.watches, ...this.carriers]) stream.abort(drainingError());
   }
 
   /** Answers every call that is still in flight with DRAINING: its client may ask another coordinator at once. */
@@ -106,58 +143,67 @@ export class Calls {
     });
   }
 
-  private async counted<Response>(caller: AbortController, handle: () => Promise<Response>): Promise<Response> {
-    if (this.inFlight.size >= this.limits.callsInFlight) {
-      throw tooMany('calls in flight', 'callsInFlight', this.limits.callsInFlight);
-    }
-    this.inFlight.add(caller);
+  /** Logs a call that went well. */
+  report(method: string, request: unknown, startedMs: number): void {
+    this.deps.logger.debug(this.fields(method, request, startedMs, status.OK), 'call answered');
+  }
+
+  /** Logs a call that failed, and returns the status that it ends with. */
+  failed(method: string, request: unknown, startedMs: number, error: unknown): WireStatus {
+    const answer = toStatus(error);
+    const fields = this.fields(method, request, startedMs, answer.code);
+    if (answer.code === status.INTERNAL) this.deps.logger.error({ ...fields, err: error }, 'call failed on a bug');
+    else this.deps.logger.debug(fields, 'call answered');
+    return answer;
+  }
+
+  private fields(method: string, request: unknown, startedMs: number, code: status) {
+    const durationMs = Math.round(this.deps.clock.monotonicMs() - startedMs);
+    return { method, gid: gidOf(request), durationMs, code: statusName(code) };
+  }
+
+  private async counted<Response>(caller: Abort, handle: () => Promise<Response>): Promise<Response> {
+    this.enter(caller);
     try {
-      return await Promise.race([handle(), dismissal(caller.signal)]);
+      return await Promise.race([handle(), dismissal(caller)]);
     } finally {
-      this.inFlight.delete(caller);
-      this.tellIdle();
+      this.leave(caller);
     }
   }
 
   private async stream<Request, Response>(
     call: ServerWritableStream<Request, Response>,
-    caller: AbortController,
+    caller: Abort,
     handle: StreamHandler<Request, Response>,
   ): Promise<void> {
     if (this.draining) throw drainingError();
-    if (this.streams.size >= this.limits.watchers) throw tooMany('watchers', 'watchers', this.limits.watchers);
-    this.streams.add(caller);
+    if (this.watches.size >= this.limits.watchers) throw tooMany('watchers', 'watchers', this.limits.watchers);
+    this.watches.add(caller);
     try {
-      for await (const message of handle(call.request, caller.signal)) {
-        if (caller.signal.aborted) break;
-        if (!call.write(message)) await writable(call, caller.signal);
+      for await (const message of handle(call.request, caller)) {
+        if (caller.aborted) break;
+        if (!call.write(message)) await writable(call, caller);
       }
     } catch (error) {
       // Being told to stop is why it failed, whatever the handler made of it.
-      throw drainingReason(caller.signal) ?? error;
+      throw drainingReason(caller) ?? error;
     } finally {
-      this.streams.delete(caller);
+      this.watches.delete(caller);
       this.tellIdle();
     }
-    const reason = drainingReason(caller.signal);
+    const reason = drainingReason(caller);
     if (reason !== undefined) throw reason;
   }
 
   private tellIdle(): void {
-    if (this.inFlight.size > 0 || this.streams.size > 0) return;
+    if (this.whenIdle.length === 0) return;
+    if (this.inFlight.size > 0 || this.watches.size > 0 || this.carriers.size > 0) return;
     for (const resolve of this.whenIdle.splice(0)) resolve();
-  }
-
-  private report(method: string, request: unknown, startedMs: number, code: status, error?: unknown): void {
-    const durationMs = Math.round(this.deps.clock.monotonicMs() - startedMs);
-    const fields = { method, gid: gidOf(request), durationMs, code: statusName(code) };
-    if (code === status.INTERNAL) this.deps.logger.error({ ...fields, err: error }, 'call failed on a bug');
-    else this.deps.logger.debug(fields, 'call answered');
   }
 }
 
 /** Resolves when the stream takes more, or when nobody waits for it any more. */
-function writable(call: ServerWritableStream<unknown, unknown>, signal: AbortSignal): Promise<void> {
+function writable(call: ServerWritableStream<unknown, unknown>, signal: Signal): Promise<void> {
   return new Promise((resolve) => {
     const done = () => {
       call.off('drain', done);
@@ -176,7 +222,7 @@ function gidOf(request: unknown): string | undefined {
 }
 
 /** Rejects when the call is dismissed; a caller that goes away by itself needs no answer. */
-function dismissal(signal: AbortSignal): Promise<never> {
+function dismissal(signal: Signal): Promise<never> {
   return new Promise((_, reject) => {
     signal.addEventListener('abort', () => {
       const reason = drainingReason(signal);
@@ -185,7 +231,7 @@ function dismissal(signal: AbortSignal): Promise<never> {
   });
 }
 
-function drainingReason(signal: AbortSignal): TccError | undefined {
+function drainingReason(signal: Signal): TccError | undefined {
   return signal.reason instanceof TccError ? signal.reason : undefined;
 }
 
@@ -194,7 +240,7 @@ function drainingError(): TccError {
 }
 
 /** There is one reason for "no room here"; its metadata names the bound. */
-function tooMany(what: string, limit: string, most: number): TccError {
+export function tooMany(what: string, limit: string, most: number): TccError {
   return new TccError('TOO_MANY_OPEN_TRANSACTIONS', `this coordinator has ${most} ${what}, as many as it may`, {
     metadata: { limit, most: String(most) },
   });

@@ -4,16 +4,40 @@ import type { IdSource } from '../lib/ids';
 import type { BeginRequest__Output } from '../wire/generated/tcc/v1/BeginRequest';
 import type { CommitRequest__Output } from '../wire/generated/tcc/v1/CommitRequest';
 import type { ExecuteRequest__Output } from '../wire/generated/tcc/v1/ExecuteRequest';
-import type { NewBranch__Output } from '../wire/generated/tcc/v1/NewBranch';
 import type { RollbackRequest__Output } from '../wire/generated/tcc/v1/RollbackRequest';
+import { ownBytes } from '../wire/raw-bytes';
 import { tryOrders, waits } from './enums';
 import { checked, type RequestLimits, Violations } from './validate';
+
+/**
+ * Requests as either carrier decodes them: enums are names in unary calls and numbers in streams, and absent bytes may be an
+ * empty list.
+ */
+export type ExecuteInput = Omit<ExecuteRequest__Output, 'branches' | 'tryOrder' | 'wait'> & {
+  readonly branches: readonly BranchInput[];
+  readonly tryOrder: string | number;
+  readonly wait: string | number;
+};
+export type BeginInput = BeginRequest__Output;
+export interface NewBranchInput {
+  readonly gid: string;
+  readonly branch: BranchInput | null;
+}
+export type CommitInput = Omit<CommitRequest__Output, 'wait'> & { readonly wait: string | number };
+export type RollbackInput = Omit<RollbackRequest__Output, 'wait'> & { readonly wait: string | number };
+
+interface BranchInput {
+  readonly branchId: string;
+  readonly participant: string;
+  readonly action: string;
+  readonly payload: { readonly data: Uint8Array | readonly never[]; readonly contentType: string } | null;
+}
 
 type TriedBy = NewBranch['triedBy'];
 
 /** Each function takes a request as it came and returns what the coordinator takes, or throws INVALID_REQUEST. */
 export function readExecute(
-  request: ExecuteRequest__Output,
+  request: ExecuteInput,
   limits: RequestLimits,
   newGid: IdSource,
 ): { transaction: NewTransaction; wait: Wait } {
@@ -23,18 +47,15 @@ export function readExecute(
   const tryOrder = violations.known('try_order', request.tryOrder, tryOrders);
   const wait = violations.known('wait', request.wait, waits);
   violations.throwIfAny();
+  const { gid, name, timeoutMs } = head(request, limits, newGid);
+  const branches = request.branches.map((branch) => newBranch(branch, 'coordinator'));
   return {
-    transaction: {
-      ...head(request, limits, newGid),
-      mode: 'execute',
-      tryOrder: checked(tryOrder),
-      branches: request.branches.map((branch) => newBranch(branch, 'coordinator')),
-    },
+    transaction: { gid, name, mode: 'execute', tryOrder: checked(tryOrder), timeoutMs, branches },
     wait: checked(wait),
   };
 }
 
-export function readBegin(request: BeginRequest__Output, limits: RequestLimits, newGid: IdSource): NewTransaction {
+export function readBegin(request: BeginInput, limits: RequestLimits, newGid: IdSource): NewTransaction {
   const violations = new Violations();
   checkHead(violations, request, limits);
   violations.throwIfAny();
@@ -43,7 +64,7 @@ export function readBegin(request: BeginRequest__Output, limits: RequestLimits, 
 
 /** Try and RegisterBranch. */
 export function readBranch(
-  request: { gid: string; branch: NewBranch__Output | null },
+  request: NewBranchInput,
   limits: RequestLimits,
   triedBy: TriedBy,
 ): { gid: string; branch: NewBranch } {
@@ -55,7 +76,7 @@ export function readBranch(
   return { gid: request.gid, branch: newBranch(checked(request.branch ?? undefined), triedBy) };
 }
 
-export function readCommit(request: CommitRequest__Output): { gid: string; wait: Wait } {
+export function readCommit(request: CommitInput): { gid: string; wait: Wait } {
   const violations = new Violations();
   violations.id('gid', request.gid);
   const wait = violations.known('wait', request.wait, waits);
@@ -63,7 +84,7 @@ export function readCommit(request: CommitRequest__Output): { gid: string; wait:
   return { gid: request.gid, wait: decidedAtLeast(checked(wait)) };
 }
 
-export function readRollback(request: RollbackRequest__Output): { gid: string; wait: Wait; reason: string } {
+export function readRollback(request: RollbackInput): { gid: string; wait: Wait; reason: string } {
   const violations = new Violations();
   violations.id('gid', request.gid);
   const wait = violations.known('wait', request.wait, waits);
@@ -80,7 +101,7 @@ export function readGid(request: { gid: string }): string {
   return request.gid;
 }
 
-type Head = Pick<ExecuteRequest__Output, 'gid' | 'name' | 'timeoutMs'>;
+type Head = Pick<ExecuteInput, 'gid' | 'name' | 'timeoutMs'>;
 
 function checkHead(violations: Violations, request: Head, limits: RequestLimits): void {
   violations.idOrEmpty('gid', request.gid);
@@ -96,7 +117,7 @@ function head(request: Head, limits: RequestLimits, newGid: IdSource) {
   };
 }
 
-function checkBranches(violations: Violations, branches: readonly NewBranch__Output[], limits: RequestLimits): void {
+function checkBranches(violations: Violations, branches: readonly BranchInput[], limits: RequestLimits): void {
   if (branches.length === 0) violations.add('branches', 'must have at least one branch');
   if (branches.length > limits.branches) {
     violations.add('branches', `has ${branches.length} branches; at most ${limits.branches} are allowed`);
@@ -112,7 +133,7 @@ function checkBranches(violations: Violations, branches: readonly NewBranch__Out
   });
 }
 
-function checkBranch(violations: Violations, path: string, branch: NewBranch__Output, limits: RequestLimits): void {
+function checkBranch(violations: Violations, path: string, branch: BranchInput, limits: RequestLimits): void {
   violations.id(`${path}.branch_id`, branch.branchId);
   violations.id(`${path}.participant`, branch.participant);
   violations.id(`${path}.action`, branch.action);
@@ -121,13 +142,13 @@ function checkBranch(violations: Violations, path: string, branch: NewBranch__Ou
   violations.contentType(`${path}.payload.content_type`, branch.payload.contentType);
 }
 
-function newBranch(branch: NewBranch__Output, triedBy: TriedBy): NewBranch {
+function newBranch(branch: BranchInput, triedBy: TriedBy): NewBranch {
   return {
     branchId: branch.branchId,
     participant: branch.participant,
     action: branch.action,
     payload: {
-      data: branch.payload?.data ?? new Uint8Array(0),
+      data: ownBytes(branch.payload?.data ?? []),
       contentType: branch.payload?.contentType ?? '',
     },
     triedBy,

@@ -69,8 +69,8 @@ export class Violations {
     if (!CONTENT_TYPE.test(value)) this.add(field, 'must be at most 64 characters of printable ASCII');
   }
 
-  bytes(field: string, value: Uint8Array, most: number): void {
-    if (value.byteLength > most) this.add(field, `has ${value.byteLength} bytes; at most ${most} are allowed`);
+  bytes(field: string, value: { readonly length: number }, most: number): void {
+    if (value.length > most) this.add(field, `has ${value.length} bytes; at most ${most} are allowed`);
   }
 
   /** A sentence for people: a reason. */
@@ -103,10 +103,13 @@ export class Violations {
     }
   }
 
-  /** What an enum's name means; a value that the table does not know (a newer client's number) is a violation. */
-  known<Value>(field: string, name: unknown, table: ReadonlyMap<unknown, Value>): Value | undefined {
-    const value = table.get(name);
-    if (value === undefined) this.add(field, `must be one of ${[...table.keys()].join(', ')}`);
+  /** What an enum's value means; one that the table does not know (a newer client's number) is a violation. */
+  known<Value>(field: string, given: unknown, table: ReadonlyMap<unknown, Value>): Value | undefined {
+    const value = table.get(given);
+    if (value === undefined) {
+      const names = [...table.keys()].filter((key) => typeof key === 'string');
+      this.add(field, `must be one of ${names.join(', ')}`);
+    }
     return value;
   }
 }

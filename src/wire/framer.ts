@@ -17,14 +17,18 @@ export const FRAME_BYTES = 1_048_576;
 export class Framer<Entry> {
   /** Sends one frame; false when the transport is full until it says `drained`. */
   private readonly send: (entries: readonly Entry[]) => boolean;
+  private readonly frameBytes: number;
+  private readonly frameEntries: number;
   private waiting: Entry[] = [];
   private sizes: number[] = [];
   private scheduled = false;
   private full = false;
   private closed = false;
 
-  constructor(send: (entries: readonly Entry[]) => boolean) {
+  constructor(send: (entries: readonly Entry[]) => boolean, frameBytes = FRAME_BYTES, frameEntries = FRAME_ENTRIES) {
     this.send = send;
+    this.frameBytes = frameBytes;
+    this.frameEntries = frameEntries;
   }
 
   /** Adds an entry of about `bytes` bytes. After `close` it is dropped. */
@@ -33,6 +37,13 @@ export class Framer<Entry> {
     this.waiting.push(entry);
     this.sizes.push(bytes);
     this.schedule();
+  }
+
+  /** Drops what waits and is not worth sending any more. */
+  keepOnly(isWanted: (entry: Entry) => boolean): void {
+    const kept = this.waiting.map(isWanted);
+    this.waiting = this.waiting.filter((_, index) => kept[index]);
+    this.sizes = this.sizes.filter((_, index) => kept[index]);
   }
 
   /** The transport takes more. */
@@ -79,7 +90,7 @@ export class Framer<Entry> {
     let count = 0;
     for (const size of this.sizes) {
       bytes += size;
-      if (count === FRAME_ENTRIES || (count > 0 && bytes > FRAME_BYTES)) break;
+      if (count === this.frameEntries || (count > 0 && bytes > this.frameBytes)) break;
       count += 1;
     }
     return count;

@@ -15,3 +15,8 @@ root.loadSync(['tcc/v1/registry_service.proto', 'tcc/v1/transaction_service.prot
 export function rawType(name: string): Type {
   return root.lookupType(`tcc.v1.${name}`);
 }
+
+/** The numbers of an enum of tcc.v1, such as 'Wait', by name. Throws when there is none. */
+export function rawEnum(name: string): Readonly<Record<string, number>> {
+  return root.lookupEnum(`tcc.v1.${name}`).values;
+}

@@ -1,6 +1,7 @@
 import { type IdSource, ulidSource } from '../../lib/ids';
 import { tccV1 } from '../../wire/proto';
 import { branchesToProto, BranchNames, branchToProto } from './branches';
+import { calls, type TransactionReply } from './calls';
 import { reasonFromProto, statusFromProto, transactionFromProto } from './convert';
 import { cancelledError, TccRequestError, throwIfCancelled } from './errors';
 import type { Ask, Failover } from './failover';
@@ -23,6 +24,7 @@ import {
   type ExecuteOptions,
   type RollbackOptions,
   stillWaiting,
+  tryOrderToProto,
   type Wait,
   waitToProto,
 } from './requests';
@@ -30,7 +32,7 @@ import { type RunOptions, type RunResult, runTransaction, type TransactionScope 
 import { isCancelled, type TransactionView } from './views';
 import { watchTransaction } from './watch';
 
-const service = tccV1.TransactionService.service;
+const getMethod = tccV1.TransactionService.service.Get;
 
 /**
  * Runs transactions on whichever coordinator answers. Every call may be repeated, and the client repeats it by itself
@@ -58,17 +60,20 @@ export class TccClient {
     const { name = '', wait = 'finished', tryOrder = 'parallel', signal } = options;
     const gid = this.gidOf(options);
     const timeoutMs = checkedTimeoutMs(options.timeoutMs ?? this.timeoutMs);
-    const content = {
-      gid,
-      name,
-      branches: branchesToProto(options.branches),
-      tryOrder: tryOrder === 'parallel' ? 'TRY_ORDER_PARALLEL' : 'TRY_ORDER_SEQUENTIAL',
-      wait: waitToProto(wait),
-    } as const;
+    const branches = branchesToProto(options.branches);
+    const order = tryOrderToProto(tryOrder);
+    const until = waitToProto(wait);
     const view = await this.untilSettled(wait, {
-      method: service.Execute,
-      request: (leftMs) => ({ ...content, timeoutMs: untilDeadline(leftMs) }),
-      ...waiting(timeoutMs + GRACE_MS),
+      method: calls.execute,
+      request: (leftMs) => ({
+        gid,
+        name,
+        branches,
+        tryOrder: order,
+        wait: until,
+        timeoutMs: untilDeadline(leftMs),
+      }),
+      patienceMs: timeoutMs + GRACE_MS,
       gid,
       signal,
     });
@@ -91,7 +96,7 @@ export class TccClient {
     const gid = this.gidOf(options);
     const timeoutMs = checkedTimeoutMs(options.timeoutMs ?? this.timeoutMs);
     const { transaction } = await this.failover.call({
-      method: service.Begin,
+      method: calls.begin,
       request: (leftMs) => ({ gid, name, timeoutMs: untilDeadline(leftMs) }),
       ...quick(timeoutMs + GRACE_MS),
       gid,
@@ -115,14 +120,14 @@ export class TccClient {
     const branchId = options.branchId ?? new BranchNames().next({ participant, action });
     const branch = branchToProto({ participant, action, payload }, branchId);
     const response = await this.explained(gid, {
-      method: service.Try,
+      method: calls.try,
       request: () => ({ gid, branch }),
       ...waiting(this.timeoutMs + GRACE_MS),
       gid,
       signal: options.signal,
     });
-    const { cancelReason } = reasonFromProto(response.cancelReason);
-    if (cancelReason !== undefined) throw cancelledError({ gid, reason: cancelReason });
+    const reason = reasonFromProto(response.cancelReason);
+    if (reason !== undefined) throw cancelledError({ gid, reason });
     if (isCancelled(statusFromProto(response.transactionStatus))) throwIfCancelled(await this.get(gid, options));
     return decodePayload(response.branch?.tryReply ?? null) as Reply;
   }
@@ -141,7 +146,7 @@ export class TccClient {
     const branchId = options.branchId ?? new BranchNames().next({ participant, action });
     const branch = branchToProto({ participant, action, payload }, branchId);
     await this.explained(gid, {
-      method: service.RegisterBranch,
+      method: calls.registerBranch,
       request: () => ({ gid, branch }),
       ...quick(this.timeoutMs + GRACE_MS),
       gid,
@@ -157,9 +162,9 @@ export class TccClient {
   async commit(gid: string, options: DecideOptions = {}): Promise<TransactionView> {
     const { wait = 'finished', patienceMs = this.timeoutMs + GRACE_MS, signal } = options;
     const view = await this.untilSettled(wait === 'accepted' ? 'decided' : wait, {
-      method: service.Commit,
+      method: calls.commit,
       request: () => ({ gid, wait: waitToProto(wait) }),
-      ...waiting(patienceMs),
+      patienceMs,
       gid,
       signal,
     });
@@ -171,11 +176,13 @@ export class TccClient {
   async rollback(gid: string, options: RollbackOptions = {}): Promise<TransactionView> {
     const { wait = 'finished', patienceMs = this.timeoutMs + GRACE_MS, reason = '', signal } = options;
     const { transaction } = await this.failover.call({
-      method: service.Rollback,
+      method: calls.rollback,
       request: () => ({ gid, wait: waitToProto(wait), reason }),
       ...waiting(patienceMs),
       pending: ({ transaction: now }) =>
-        wait === 'finished' && now?.status === 'TRANSACTION_STATUS_CANCELLING' ? 'it is CANCELLING' : undefined,
+        wait === 'finished' && now !== null && statusFromProto(now.status) === 'CANCELLING'
+          ? 'it is CANCELLING'
+          : undefined,
       gid,
       signal,
     });
@@ -185,7 +192,7 @@ export class TccClient {
   /** The transaction as it stands. Rejects with TccRequestError 'TRANSACTION_NOT_FOUND' for an unknown gid. */
   async get(gid: string, options: CallOptions = {}): Promise<TransactionView> {
     const { transaction } = await this.failover.call({
-      method: service.Get,
+      method: getMethod,
       request: () => ({ gid }),
       ...quick(this.timeoutMs + GRACE_MS),
       changes: false,
@@ -216,21 +223,33 @@ export class TccClient {
     throw new TccRequestError('INVALID_REQUEST', 'the gid is empty', { violations });
   }
 
+  /** Asks until `wait` is over. Written out field by field: this is the path that every transaction takes. */
   private async untilSettled<Request>(
     wait: Wait,
-    ask: Omit<Ask<Request, { readonly transaction: Parameters<typeof transactionFromProto>[0] }>, 'pending'>,
+    ask: Pick<Ask<Request, TransactionReply>, 'method' | 'request' | 'patienceMs' | 'gid' | 'signal'>,
   ): Promise<TransactionView> {
-    const response = await this.explained(ask.gid ?? '', {
-      ...ask,
-      pending: ({ transaction }) => stillWaiting(wait, transactionFromProto(transaction)),
+    const { gid = '' } = ask;
+    let view: TransactionView | undefined;
+    const { transaction } = await this.explained(gid, {
+      method: ask.method,
+      request: ask.request,
+      pending: (reply) => {
+        view = transactionFromProto(reply.transaction);
+        return stillWaiting(wait, view);
+      },
+      patienceMs: ask.patienceMs,
+      attemptMs: WAIT_MS,
+      changes: true,
+      gid,
+      signal: ask.signal,
     });
-    return transactionFromProto(response.transaction);
+    return view ?? transactionFromProto(transaction);
   }
 
   /** The transaction once it is decided: one whose deadline has passed takes no more branches, and is cancelled in a moment. */
   private async decided(gid: string, signal: AbortSignal | undefined): Promise<TransactionView> {
     const { transaction } = await this.failover.call({
-      method: service.Get,
+      method: getMethod,
       request: () => ({ gid }),
       ...quick(EXPLAIN_MS),
       changes: false,

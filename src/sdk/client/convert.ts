@@ -1,14 +1,7 @@
-import type { Branch__Output } from '../../wire/generated/tcc/v1/Branch';
-import type { BranchStatus__Output } from '../../wire/generated/tcc/v1/BranchStatus';
-import type { CancelCode__Output } from '../../wire/generated/tcc/v1/CancelCode';
-import type { CancelReason__Output } from '../../wire/generated/tcc/v1/CancelReason';
-import type { Transaction__Output } from '../../wire/generated/tcc/v1/Transaction';
-import type {
-  TransactionStatus as ProtoStatus,
-  TransactionStatus__Output,
-} from '../../wire/generated/tcc/v1/TransactionStatus';
+import type { TransactionStatus as ProtoStatus } from '../../wire/generated/tcc/v1/TransactionStatus';
+import { rawEnum } from '../../wire/raw-types';
 import { TccClientError } from './errors';
-import { decodePayload } from './payload';
+import { decodePayload, type WirePayload } from './payload';
 import type {
   BranchStatus,
   BranchView,
@@ -18,33 +11,72 @@ import type {
   TransactionView,
 } from './views';
 
-/** Proto messages to views and back: the one place where the two spellings meet. */
+/**
+ * Proto messages to views and back: the one place where the two spellings meet. Messages are as either carrier decodes them: an enum
+ * is a name in a unary call and a number in a stream, and a time is a number or something that becomes one.
+ */
+export interface WireTransaction {
+  readonly gid: string;
+  readonly name: string;
+  readonly status: WireEnum;
+  readonly parked: boolean;
+  readonly cancelReason: WireReason | null;
+  readonly branches: readonly WireBranch[];
+  readonly createdAtMs: WireTime;
+  readonly deadlineAtMs: WireTime;
+  readonly decidedAtMs: WireTime;
+  readonly finishedAtMs: WireTime;
+  readonly dueAtMs: WireTime;
+  readonly rounds: number;
+}
 
-const transactionStatuses: Readonly<Record<string, TransactionStatus>> = {
+export interface WireBranch {
+  readonly branchId: string;
+  readonly participant: string;
+  readonly action: string;
+  readonly status: WireEnum;
+  readonly tryReply: WirePayload | null;
+  readonly attempts: number;
+  readonly lastError: string;
+  readonly registeredAtMs: WireTime;
+  readonly triedAtMs: WireTime;
+  readonly finishedAtMs: WireTime;
+}
+
+export interface WireReason {
+  readonly code: WireEnum;
+  readonly branchId: string;
+  readonly message: string;
+}
+
+export type WireEnum = string | number;
+type WireTime = number | { toNumber(): number };
+
+const transactionStatuses = byNameAndNumber<TransactionStatus>('TransactionStatus', {
   TRANSACTION_STATUS_TRYING: 'TRYING',
   TRANSACTION_STATUS_CONFIRMING: 'CONFIRMING',
   TRANSACTION_STATUS_CONFIRMED: 'CONFIRMED',
   TRANSACTION_STATUS_CANCELLING: 'CANCELLING',
   TRANSACTION_STATUS_CANCELLED: 'CANCELLED',
-};
+});
 
-const branchStatuses: Readonly<Record<string, BranchStatus>> = {
+const branchStatuses = byNameAndNumber<BranchStatus>('BranchStatus', {
   BRANCH_STATUS_REGISTERED: 'REGISTERED',
   BRANCH_STATUS_TRIED: 'TRIED',
   BRANCH_STATUS_REFUSED: 'REFUSED',
   BRANCH_STATUS_UNKNOWN: 'UNKNOWN',
   BRANCH_STATUS_CONFIRMED: 'CONFIRMED',
   BRANCH_STATUS_CANCELLED: 'CANCELLED',
-};
+});
 
-const cancelCodes: Readonly<Record<string, CancelCode>> = {
+const cancelCodes = byNameAndNumber<CancelCode>('CancelCode', {
   CANCEL_CODE_REFUSED: 'REFUSED',
   CANCEL_CODE_TIMED_OUT: 'TIMED_OUT',
   CANCEL_CODE_UNREACHABLE: 'UNREACHABLE',
   CANCEL_CODE_ROLLED_BACK: 'ROLLED_BACK',
-};
+});
 
-export function statusFromProto(status: TransactionStatus__Output): TransactionStatus {
+export function statusFromProto(status: WireEnum): TransactionStatus {
   return known(transactionStatuses, status);
 }
 
@@ -52,58 +84,71 @@ export function statusToProto(status: TransactionStatus): ProtoStatus {
   return `TRANSACTION_STATUS_${status}`;
 }
 
+type Writable<View> = { -readonly [Field in keyof View]: View[Field] };
+
 /** The transaction of a response; every response that has one must carry it. */
-export function transactionFromProto(transaction: Transaction__Output | null): TransactionView {
+export function transactionFromProto(transaction: WireTransaction | null): TransactionView {
   if (transaction === null) throw badReply('a transaction is missing');
-  const { gid, name, parked, createdAtMs, deadlineAtMs, rounds } = transaction;
-  return {
-    gid,
-    name,
+  const view: Writable<TransactionView> = {
+    gid: transaction.gid,
+    name: transaction.name,
     status: statusFromProto(transaction.status),
-    parked,
-    ...reasonFromProto(transaction.cancelReason),
+    parked: transaction.parked,
     branches: transaction.branches.map(branchFromProto),
-    createdAtMs,
-    deadlineAtMs,
-    ...when('decidedAtMs', transaction.decidedAtMs),
-    ...when('finishedAtMs', transaction.finishedAtMs),
-    ...when('dueAtMs', transaction.dueAtMs),
-    rounds,
+    createdAtMs: epochMs(transaction.createdAtMs),
+    deadlineAtMs: epochMs(transaction.deadlineAtMs),
+    rounds: transaction.rounds,
   };
+  const cancelReason = reasonFromProto(transaction.cancelReason);
+  const decidedAtMs = epochMs(transaction.decidedAtMs);
+  const finishedAtMs = epochMs(transaction.finishedAtMs);
+  const dueAtMs = epochMs(transaction.dueAtMs);
+  // A time that is 0 on the wire has not come.
+  if (cancelReason !== undefined) view.cancelReason = cancelReason;
+  if (decidedAtMs !== 0) view.decidedAtMs = decidedAtMs;
+  if (finishedAtMs !== 0) view.finishedAtMs = finishedAtMs;
+  if (dueAtMs !== 0) view.dueAtMs = dueAtMs;
+  return view;
 }
 
-export function branchFromProto(branch: Branch__Output): BranchView {
-  const { branchId, participant, action, attempts, lastError, registeredAtMs } = branch;
+export function branchFromProto(branch: WireBranch): BranchView {
+  const view: Writable<BranchView> = {
+    branchId: branch.branchId,
+    participant: branch.participant,
+    action: branch.action,
+    status: known(branchStatuses, branch.status),
+    attempts: branch.attempts,
+    lastError: branch.lastError,
+    registeredAtMs: epochMs(branch.registeredAtMs),
+  };
   const reply = decodePayload(branch.tryReply);
-  return {
-    branchId,
-    participant,
-    action,
-    status: known(branchStatuses, branch.status satisfies BranchStatus__Output),
-    ...(reply === undefined ? {} : { reply }),
-    attempts,
-    lastError,
-    registeredAtMs,
-    ...when('triedAtMs', branch.triedAtMs),
-    ...when('finishedAtMs', branch.finishedAtMs),
-  };
+  const triedAtMs = epochMs(branch.triedAtMs);
+  const finishedAtMs = epochMs(branch.finishedAtMs);
+  if (reply !== undefined) view.reply = reply;
+  if (triedAtMs !== 0) view.triedAtMs = triedAtMs;
+  if (finishedAtMs !== 0) view.finishedAtMs = finishedAtMs;
+  return view;
 }
 
-export function reasonFromProto(reason: CancelReason__Output | null): { readonly cancelReason?: CancelReasonView } {
-  if (reason === null) return {};
-  const code = known(cancelCodes, reason.code satisfies CancelCode__Output);
-  return { cancelReason: { code, branchId: reason.branchId, message: reason.message } };
+export function reasonFromProto(reason: WireReason | null): CancelReasonView | undefined {
+  if (reason === null) return undefined;
+  return { code: known(cancelCodes, reason.code), branchId: reason.branchId, message: reason.message };
 }
 
-/** A time that is 0 on the wire has not come. */
-function when<Field extends string>(field: Field, atMs: number): { readonly [field in Field]?: number } {
-  return atMs === 0 ? {} : ({ [field]: atMs } as { readonly [field in Field]: number });
+function epochMs(time: WireTime): number {
+  return typeof time === 'number' ? time : time.toNumber();
 }
 
-function known<Value>(names: Readonly<Record<string, Value>>, name: string): Value {
-  const value = names[name];
-  if (value === undefined) throw badReply(`"${name}" is not known here`);
-  return value;
+function byNameAndNumber<Word>(protoEnum: string, words: Readonly<Record<string, Word>>): ReadonlyMap<WireEnum, Word> {
+  const numbers = rawEnum(protoEnum);
+  const byNumber = Object.entries(words).map(([name, word]) => [numbers[name] ?? name, word] as const);
+  return new Map<WireEnum, Word>([...Object.entries(words), ...byNumber]);
+}
+
+function known<Word>(words: ReadonlyMap<WireEnum, Word>, value: WireEnum): Word {
+  const word = words.get(value);
+  if (word === undefined) throw badReply(`"${value}" is not known here`);
+  return word;
 }
 
 function badReply(what: string): TccClientError {

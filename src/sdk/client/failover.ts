@@ -1,3 +1,4 @@
+import { Abort } from '../../lib/abort';
 import { backoffMs, type BackoffPolicy } from '../../lib/backoff';
 import { type Clock, sleep } from '../../lib/clock';
 import type { Logger } from '../../lib/logger';
@@ -58,7 +59,7 @@ interface FailoverDeps {
 
 export class Failover {
   readonly addresses: readonly string[];
-  private readonly deps: FailoverDeps;
+  private readonly deps: TurnDeps;
   private readonly turns = new Set<Turn>();
   private preferred = 0;
   private closed = false;
@@ -66,7 +67,10 @@ export class Failover {
   constructor(options: { readonly addresses: readonly string[] }, deps: FailoverDeps) {
     if (options.addresses.length === 0) throw new TypeError('addresses must name at least one coordinator');
     this.addresses = options.addresses;
-    this.deps = deps;
+    const prefer: Prefer = (index, insteadOf) => {
+      if (insteadOf === undefined || this.preferred === insteadOf) this.preferred = index;
+    };
+    this.deps = { ...deps, prefer };
   }
 
   /** Resolves with the answer. Rejects with UnavailableError, TccRequestError, or the signal's reason. */
@@ -74,14 +78,17 @@ export class Failover {
     const turn = this.begin(ask);
     try {
       for (;;) {
-        const outcome = await this.attempt(turn, ask);
-        if ('error' in outcome) {
-          await turn.failed(outcome.error);
+        const request = ask.request(turn.leftMs());
+        let response: Response;
+        try {
+          response = await this.deps.transport.send(turn.address, ask.method, request, turn.limits());
+        } catch (error) {
+          await turn.failed(error);
           continue;
         }
         turn.answered();
-        const pending = ask.pending?.(outcome.response);
-        if (pending === undefined) return outcome.response;
+        const pending = ask.pending?.(response);
+        if (pending === undefined) return response;
         await turn.goesOn(pending);
       }
     } finally {
@@ -131,26 +138,10 @@ export class Failover {
     this.deps.transport.close();
   }
 
-  private async attempt<Request, Response>(
-    turn: Turn,
-    ask: Ask<Request, Response>,
-  ): Promise<{ readonly response: Response } | { readonly error: unknown }> {
-    const request = ask.request(turn.leftMs());
-    try {
-      return { response: await this.deps.transport.send(turn.address, ask.method, request, turn.limits()) };
-    } catch (error) {
-      return { error };
-    }
-  }
-
   private begin(terms: Terms): Turn {
     if (this.closed) throw closedError(terms.gid);
     terms.signal?.throwIfAborted();
-    const prefer: Prefer = (index, insteadOf) => {
-      if (insteadOf === undefined || this.preferred === insteadOf) this.preferred = index;
-    };
-    const start = { addresses: this.addresses, index: this.preferred };
-    const turn = new Turn(terms, start, { ...this.deps, prefer });
+    const turn = new Turn(terms, { addresses: this.addresses, index: this.preferred }, this.deps);
     this.turns.add(turn);
     return turn;
   }
@@ -163,12 +154,14 @@ export class Failover {
 
 type Prefer = (index: number, insteadOf?: number) => void;
 
+type TurnDeps = FailoverDeps & { readonly prefer: Prefer };
+
 /** One call's way through the coordinators. */
 class Turn {
   private readonly terms: Terms;
   private readonly addresses: readonly string[];
-  private readonly deps: FailoverDeps & { readonly prefer: Prefer };
-  private readonly controller = new AbortController();
+  private readonly deps: TurnDeps;
+  private readonly controller = new Abort();
   private readonly onAbort = () => this.stop(this.terms.signal?.reason);
   private index: number;
   private startedAt: number;
@@ -181,11 +174,7 @@ class Turn {
   /** What went wrong since. */
   private trouble = '';
 
-  constructor(
-    terms: Terms,
-    start: { readonly addresses: readonly string[]; readonly index: number },
-    deps: FailoverDeps & { readonly prefer: Prefer },
-  ) {
+  constructor(terms: Terms, start: { readonly addresses: readonly string[]; readonly index: number }, deps: TurnDeps) {
     this.terms = terms;
     this.addresses = start.addresses;
     this.index = start.index;
@@ -207,7 +196,7 @@ class Turn {
   }
 
   limits(): CallLimits {
-    return { timeoutMs: Math.min(this.terms.attemptMs, this.leftMs()), signal: this.controller.signal };
+    return { timeoutMs: Math.min(this.terms.attemptMs, this.leftMs()), signal: this.controller };
   }
 
   /** There was an answer: this coordinator is the one to ask (F3). */
@@ -234,7 +223,7 @@ class Turn {
 
   /** Returns when the next attempt is due, at `address`; throws when there is none. */
   async failed(error: unknown): Promise<void> {
-    this.controller.signal.throwIfAborted();
+    this.controller.throwIfAborted();
     if (!isServiceError(error)) throw error;
     const report = readStatus(error);
     // grpc-js ends some texts with a heading that has nothing under it.
@@ -289,8 +278,8 @@ class Turn {
 
   private async pause(delayMs: number, cause: unknown): Promise<void> {
     if (this.leftMs() <= delayMs) throw this.gaveUp(cause);
-    await sleep(this.deps.clock, delayMs, this.controller.signal);
-    this.controller.signal.throwIfAborted();
+    await sleep(this.deps.clock, delayMs, this.controller);
+    this.controller.throwIfAborted();
   }
 
   private gaveUp(cause: unknown): UnavailableError {

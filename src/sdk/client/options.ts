@@ -6,6 +6,7 @@ import { type Random, systemRandom } from '../../lib/random';
 import { LONGEST_CALL_MS } from '../../wire/deadline';
 import { TccRequestError } from './errors';
 import { Failover } from './failover';
+import { StreamTransport } from './stream-transport';
 import { GrpcTransport } from './transport';
 
 /** Until when an undecided transaction is cancelled, when nothing else is said. */
@@ -41,6 +42,11 @@ export interface ClientOptions {
   readonly logger?: Logger;
   /** How to connect. Default: without TLS. */
   readonly credentials?: ChannelCredentials;
+  /**
+   * How calls travel: on one stream per coordinator, many in one message ('stream'), or each by itself ('unary'). Calls go
+   * unary by themselves to a coordinator, or through a proxy, that has no such streams. Default: 'stream'.
+   */
+  readonly carrier?: 'stream' | 'unary';
   /** For tests. Default: the real clock. */
   readonly clock?: Clock;
   /** For tests. Default: real chance. */
@@ -50,10 +56,8 @@ export interface ClientOptions {
 /** Everything between a client and the coordinators. */
 export function openFailover(options: Omit<ClientOptions, 'timeoutMs'>): Failover {
   const { clock = systemClock, random = systemRandom, logger = silentLogger } = options;
-  const transport = new GrpcTransport(
-    { credentials: options.credentials ?? grpcCredentials.createInsecure() },
-    { clock },
-  );
+  const unary = new GrpcTransport({ credentials: options.credentials ?? grpcCredentials.createInsecure() }, { clock });
+  const transport = options.carrier === 'unary' ? unary : new StreamTransport({ unary, clock });
   return new Failover({ addresses: options.addresses }, { transport, clock, random, logger });
 }
 

@@ -1,4 +1,5 @@
-import type { Payload, Payload__Output } from '../../wire/generated/tcc/v1/Payload';
+import type { Payload } from '../../wire/generated/tcc/v1/Payload';
+import { ownBytes } from '../../wire/raw-bytes';
 import { TccRequestError } from './errors';
 import type { RawPayload } from './views';
 
@@ -11,20 +12,30 @@ export function encodePayload(value: unknown, field: string): Payload | null {
   return { data: Buffer.from(toJson(value, field), 'utf8'), contentType: JSON_TYPE };
 }
 
+/** As either carrier decodes it: bytes that are absent may be an empty list. */
+export interface WirePayload {
+  readonly data: Uint8Array | readonly never[];
+  readonly contentType: string;
+}
+
 /**
  * What encodePayload made, back again. Bytes that are not JSON, or say so and are not, come back as they are: a reply
  * that cannot be read must not hide a transaction's outcome.
  */
-export function decodePayload(payload: Payload__Output | null): unknown {
+export function decodePayload(payload: WirePayload | null): unknown {
   if (payload === null || (payload.data.length === 0 && payload.contentType === '')) return undefined;
-  const raw: RawPayload = { bytes: payload.data, contentType: payload.contentType };
-  if (!/^application\/([^;]*\+)?json\b/i.test(payload.contentType)) return raw;
+  if (!/^application\/([^;]*\+)?json\b/i.test(payload.contentType)) return raw(payload);
   if (payload.data.length === 0) return undefined;
   try {
-    return JSON.parse(payload.data.toString('utf8')) as unknown;
+    const { data } = payload;
+    return JSON.parse((Buffer.isBuffer(data) ? data : Buffer.from(data)).toString('utf8')) as unknown;
   } catch {
-    return raw;
+    return raw(payload);
   }
+}
+
+function raw({ data, contentType }: WirePayload): RawPayload {
+  return { bytes: ownBytes(data), contentType };
 }
 
 function isRaw(value: unknown): value is RawPayload {

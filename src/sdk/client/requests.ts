@@ -1,4 +1,6 @@
+import type { TryOrder as ProtoTryOrder } from '../../wire/generated/tcc/v1/TryOrder';
 import type { Wait as ProtoWait } from '../../wire/generated/tcc/v1/Wait';
+import { rawEnum } from '../../wire/raw-types';
 import type { BranchOptions } from './branches';
 import type { TransactionStatus, TransactionView } from './views';
 
@@ -58,15 +60,27 @@ export interface BranchCallOptions extends CallOptions {
   readonly branchId?: string | undefined;
 }
 
+const waitNumbers = rawEnum('Wait');
+const tryOrderNumbers = rawEnum('TryOrder');
+
+/** Enums of requests are numbers: unary calls and streams alike send them as they are. */
+const waits = {
+  accepted: waitNumbers['WAIT_ACCEPTED'],
+  decided: waitNumbers['WAIT_DECIDED'],
+  finished: waitNumbers['WAIT_FINISHED'],
+} as Readonly<Record<Wait, ProtoWait>>;
+
+const tryOrders = {
+  parallel: tryOrderNumbers['TRY_ORDER_PARALLEL'],
+  sequential: tryOrderNumbers['TRY_ORDER_SEQUENTIAL'],
+} as Readonly<Record<'parallel' | 'sequential', ProtoTryOrder>>;
+
 export function waitToProto(wait: Wait): ProtoWait {
-  switch (wait) {
-    case 'accepted':
-      return 'WAIT_ACCEPTED';
-    case 'decided':
-      return 'WAIT_DECIDED';
-    case 'finished':
-      return 'WAIT_FINISHED';
-  }
+  return waits[wait];
+}
+
+export function tryOrderToProto(tryOrder: 'parallel' | 'sequential'): ProtoTryOrder {
+  return tryOrders[tryOrder];
 }
 
 /** In a sentence what a wait is still for; undefined when it is over. A cancellation ends every wait. */

@@ -1,5 +1,13 @@
-import { type CallOptions, type ChannelCredentials, Client, connectivityState, Metadata } from '@grpc/grpc-js';
+import {
+  type CallOptions,
+  type ChannelCredentials,
+  Client,
+  type ClientDuplexStream,
+  connectivityState,
+  Metadata,
+} from '@grpc/grpc-js';
 
+import type { Signal } from '../../lib/abort';
 import type { Clock } from '../../lib/clock';
 import { channelOptions } from '../../wire/channel';
 import { deadlineIn } from '../../wire/deadline';
@@ -15,7 +23,7 @@ export interface CallLimits {
   /** Becomes the call's gRPC deadline. */
   readonly timeoutMs: number;
   /** Cancels the call. */
-  readonly signal: AbortSignal;
+  readonly signal: Signal;
 }
 
 /** Carries one request to one coordinator, once. What is retried, where and when is decided above (failover.ts). */
@@ -104,6 +112,19 @@ export class GrpcTransport implements Transport {
       limits.signal.removeEventListener('abort', cancel);
       call.cancel();
     }
+  }
+
+  /** A stream both ways that stands until either side ends it. */
+  openStream<Request, Response>(
+    address: string,
+    method: Method<Request, Response>,
+  ): ClientDuplexStream<Request, Response> {
+    return this.client(address).makeBidiStreamRequest(
+      method.path,
+      (message: Request) => method.requestSerialize(message),
+      (bytes) => method.responseDeserialize(bytes),
+      new Metadata(),
+    );
   }
 
   isConnected(address: string): boolean {

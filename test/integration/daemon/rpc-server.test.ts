@@ -3,6 +3,7 @@ import { connect } from 'node:http2';
 import { credentials, makeGenericClientConstructor, type ServiceClientConstructor } from '@grpc/grpc-js';
 
 import type { Transaction } from '../../../src/engine/model';
+import type { Signal } from '../../../src/lib/abort';
 import { TccError } from '../../../src/lib/errors';
 import type { RpcOptions } from '../../../src/rpc/server';
 import type { CommitResponse__Output } from '../../../src/wire/generated/tcc/v1/CommitResponse';
@@ -25,8 +26,8 @@ afterEach(async () => {
 
 /** A coordinator call that never ends by itself. */
 function waiting() {
-  const signals: AbortSignal[] = [];
-  const untilAborted = (signal: AbortSignal) =>
+  const signals: Signal[] = [];
+  const untilAborted = (signal: Signal) =>
     new Promise<never>((_, reject) => {
       signals.push(signal);
       signal.addEventListener('abort', () => reject(new TccError('WAIT_ABANDONED', 'nobody waits any more')));
@@ -129,12 +130,12 @@ test('Watch of an unknown gid, and of one that is none, ends with the reason', a
 /** Watches that end only when they are told to. */
 function endlessWatch() {
   const counts = { open: 0, sent: 0 };
-  async function* states(gid: string, signal: AbortSignal): AsyncGenerator<Transaction> {
+  async function* states(gid: string, signal: Signal): AsyncGenerator<Transaction> {
     counts.open += 1;
     try {
       counts.sent += 1;
       yield trying(gid);
-      await new Promise((resolve) => signal.addEventListener('abort', resolve));
+      await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()));
     } finally {
       counts.open -= 1;
     }

@@ -15,7 +15,7 @@ import { bareStatus, deadAddress, failure, FakeCoordinator, json, silence, trans
 const branches = [{ participant: 'inventory', action: 'deduct', payload: { sku: 'A', quantity: 1 } }];
 const confirmed = () => ({ transaction: transaction() });
 
-describe('execute', () => {
+describe.each(['stream', 'unary'] as const)('execute, %s', (carrier) => {
   let first: FakeCoordinator;
   let second: FakeCoordinator;
   let tcc: TccClient;
@@ -23,7 +23,7 @@ describe('execute', () => {
   beforeEach(async () => {
     first = await new FakeCoordinator().start();
     second = await new FakeCoordinator().start();
-    tcc = createClient({ addresses: [first.address, second.address] });
+    tcc = createClient({ carrier, addresses: [first.address, second.address] });
   });
 
   afterEach(async () => {
@@ -117,7 +117,7 @@ describe('execute', () => {
 
   it('goes to the next one when the connection is refused', async () => {
     second.on('Execute', confirmed);
-    const client = createClient({ addresses: [await deadAddress(), second.address] });
+    const client = createClient({ carrier, addresses: [await deadAddress(), second.address] });
     await expect(client.execute({ branches })).resolves.toMatchObject({ status: 'CONFIRMED' });
     await client.close();
   });
@@ -133,7 +133,7 @@ describe('execute', () => {
   });
 
   it('survives the restart of its only coordinator', async () => {
-    const client = createClient({ addresses: [first.address] });
+    const client = createClient({ carrier, addresses: [first.address] });
     first.on('Execute', (_, { count }) => {
       if (count > 1) return confirmed();
       setImmediate(() => {
@@ -149,7 +149,7 @@ describe('execute', () => {
 
   it('counts the timeout from the call, not from the attempt that arrives', async () => {
     first.on('Execute', (_, { count }) => (count < 3 ? failure('JOURNAL_UNAVAILABLE') : confirmed()));
-    const client = createClient({ addresses: [first.address] });
+    const client = createClient({ carrier, addresses: [first.address] });
     await client.execute({ branches, timeoutMs: 20_000 });
     const sent = first.seen('Execute').map((request) => Number(request['timeoutMs']));
     expect(sent[0]).toBe(20_000);
@@ -240,7 +240,7 @@ describe('execute', () => {
 
   it('says what to do when the outcome is unknown', async () => {
     const dead = await deadAddress();
-    const client = createClient({ addresses: [dead], clock: fastClock() });
+    const client = createClient({ carrier, addresses: [dead], clock: fastClock() });
     const error: unknown = await client.execute({ gid: 'order-1', branches }).catch((thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(UnavailableError);
     expect(error).toMatchObject({ code: 'UNAVAILABLE', gid: 'order-1', cause: { code: status.UNAVAILABLE } });
@@ -261,7 +261,7 @@ describe('execute', () => {
   });
 
   it('an abort ends the pause between two attempts', async () => {
-    const client = createClient({ addresses: [first.address], random: () => 0 });
+    const client = createClient({ carrier, addresses: [first.address], random: () => 0 });
     const controller = new AbortController();
     first.on('Execute', (_, { count }) => {
       if (count === 4) setImmediate(() => controller.abort(new Error('enough')));

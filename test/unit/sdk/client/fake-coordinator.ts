@@ -4,14 +4,22 @@ import {
   Server,
   ServerCredentials,
   type sendUnaryData,
+  type ServerDuplexStream,
   type ServerUnaryCall,
   type ServerWritableStream,
 } from '@grpc/grpc-js';
 
 import { TccError, type ErrorCode } from '../../../../src/lib/errors';
 import type { Transaction } from '../../../../src/wire/generated/tcc/v1/Transaction';
+import { methodNames, type CallKind } from '../../../../src/wire/execute-stream';
+import type { ExecuteStreamReply } from '../../../../src/wire/generated/tcc/v1/ExecuteStreamReply';
+import type { ExecuteStreamRequest__Output } from '../../../../src/wire/generated/tcc/v1/ExecuteStreamRequest';
+import type { ExecuteStreamResponse } from '../../../../src/wire/generated/tcc/v1/ExecuteStreamResponse';
 import { tccV1 } from '../../../../src/wire/proto';
-import { toStatus } from '../../../../src/wire/status';
+import { DETAILS_TRAILER } from '../../../../src/wire/error-details';
+import { toStatus, type WireStatus } from '../../../../src/wire/status';
+
+type CallStream = ServerDuplexStream<ExecuteStreamRequest__Output, ExecuteStreamResponse>;
 
 /** What a scripted coordinator answers: a message, an error, or `silence` until the caller goes away. */
 export type Answer = (request: Record<string, unknown>, call: { readonly count: number }) => unknown;
@@ -23,6 +31,15 @@ export class FakeCoordinator {
   /** Every request that arrived, by method. */
   readonly requests: { readonly method: string; readonly request: Record<string, unknown> }[] = [];
   address = '';
+  /** Every frame that arrived on a stream of calls: how many entries it had. */
+  readonly frames: number[] = [];
+  /** Streams of calls that were opened, and those of them that have ended. */
+  streams = { opened: 0, ended: 0 };
+  /** Entries that the client gave up, by id. */
+  readonly abandoned: number[] = [];
+  /** What streams of calls are refused with; entries are served like unary calls while it is undefined. */
+  refuseStreams: Error | undefined;
+  private readonly openStreams = new Set<CallStream>();
   private server = new Server();
   private readonly answers = new Map<string, Answer>();
 
@@ -33,7 +50,11 @@ export class FakeCoordinator {
     for (const { service } of [TransactionService, AdminService, RegistryService]) {
       const handlers = Object.entries(service).map(([name, method]) => [
         name,
-        (method as { responseStream: boolean }).responseStream ? this.streamed(name) : this.unary(name),
+        name === 'ExecuteStream'
+          ? (call: CallStream) => this.calls(call)
+          : (method as { responseStream: boolean }).responseStream
+            ? this.streamed(name)
+            : this.unary(name),
       ]);
       this.server.addService(service, Object.fromEntries(handlers) as never);
     }
@@ -50,6 +71,11 @@ export class FakeCoordinator {
   /** Drops every connection, and calls that are under way with it. */
   stop(): void {
     this.server.forceShutdown();
+  }
+
+  /** Ends every stream of calls with a status, and keeps the connections. */
+  endStreams(error: Error): void {
+    for (const stream of this.openStreams) stream.emit('error', asStatus(error));
   }
 
   on(method: string, answer: Answer): this {
@@ -85,6 +111,38 @@ export class FakeCoordinator {
       }
       call.end();
     };
+  }
+
+  /** Entries are read and written by proto-loader here, which the client's own encoding must agree with. */
+  private calls(call: CallStream): void {
+    this.streams.opened += 1;
+    if (this.refuseStreams !== undefined) {
+      call.emit('error', asStatus(this.refuseStreams));
+      return;
+    }
+    this.openStreams.add(call);
+    call.on('cancelled', () => {
+      this.openStreams.delete(call);
+      this.streams.ended += 1;
+    });
+    call.on('end', () => call.end());
+    call.on('data', ({ entries }: ExecuteStreamRequest__Output) => {
+      this.frames.push(entries.length);
+      const replies = entries.flatMap((entry) => this.entry(entry));
+      if (replies.length > 0) call.write({ entries: replies });
+    });
+  }
+
+  private entry(entry: ExecuteStreamRequest__Output['entries'][number]): ExecuteStreamReply[] {
+    const { id, request: kind } = entry;
+    if (kind === 'abandon') this.abandoned.push(id);
+    if (kind === undefined || kind === 'abandon') return [];
+    const answer = this.answer(methodNames[kind satisfies CallKind], entry[kind]);
+    if (answer === silence) return [];
+    if (!(answer instanceof Error)) return [{ id, [kind]: answer }];
+    const { code, details, metadata } = asStatus(answer) as Partial<WireStatus>;
+    const [trailer = ''] = metadata?.get(DETAILS_TRAILER) ?? [];
+    return [{ id, failure: { code: code ?? 0, message: details ?? '', details: trailer } }];
   }
 
   private answer(method: string, request: unknown): unknown {

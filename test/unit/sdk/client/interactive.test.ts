@@ -11,7 +11,7 @@ const trying = { status: 'TRANSACTION_STATUS_TRYING', decidedAtMs: 0, finishedAt
 const noStock = { code: 'CANCEL_CODE_REFUSED', branchId: 'inventory-deduct', message: 'no stock' } as const;
 const cancelled = { status: 'TRANSACTION_STATUS_CANCELLED', cancelReason: noStock } as const;
 
-describe('run', () => {
+describe.each(['stream', 'unary'] as const)('run, %s', (carrier) => {
   let first: FakeCoordinator;
   let second: FakeCoordinator;
   let tcc: TccClient;
@@ -30,7 +30,7 @@ describe('run', () => {
         .on('Commit', () => ({ transaction: transaction() }))
         .on('Rollback', () => ({ transaction: transaction(cancelled) }));
     }
-    tcc = createClient({ addresses: [first.address, second.address] });
+    tcc = createClient({ carrier, addresses: [first.address, second.address] });
   });
 
   afterEach(async () => {
@@ -164,13 +164,13 @@ describe('run', () => {
   });
 });
 
-describe('single calls', () => {
+describe.each(['stream', 'unary'] as const)('single calls, %s', (carrier) => {
   let fake: FakeCoordinator;
   let tcc: TccClient;
 
   beforeEach(async () => {
     fake = await new FakeCoordinator().start();
-    tcc = createClient({ addresses: [fake.address] });
+    tcc = createClient({ carrier, addresses: [fake.address] });
   });
 
   afterEach(async () => {
@@ -248,7 +248,7 @@ describe('single calls', () => {
 
   it('a call that runs out of time on a standing connection is sent there again before the next one is asked', async () => {
     const other = await new FakeCoordinator().start();
-    const client = createClient({ addresses: [fake.address, other.address], clock: impatientClock() });
+    const client = createClient({ carrier, addresses: [fake.address, other.address], clock: impatientClock() });
     fake.on('Get', () => silence);
     other.on('Get', () => ({ transaction: transaction() }));
     await expect(client.get('order-1')).resolves.toMatchObject({ status: 'CONFIRMED' });

@@ -1,0 +1,233 @@
+/**
+ * One ExecuteStream to one coordinator: the calls of one turn of the event loop leave in one frame.
+ * C1. Every call ends exactly once: by its answer, its deadline, its signal, or the end of the stream. The order means nothing.
+ * C2. A call that is open when the stream ends fails as it would on a lost connection: whether it took effect is not known, and
+ *     whoever made it may send the same again (failover.ts does).
+ * C3. Once it is idle it ends by itself, and with it its timer: then nothing of it keeps the process alive.
+ */
+import { type ClientDuplexStream, Metadata, type ServiceError, status } from '@grpc/grpc-js';
+
+import type { Signal } from '../../lib/abort';
+import type { Clock } from '../../lib/clock';
+import { EarliestTimer } from '../../lib/earliest-timer';
+import { clampTimeoutMs } from '../../wire/deadline';
+import {
+  type CallKind,
+  encodeAbandon,
+  encodeCall,
+  type EncodedFrame,
+  errorOf,
+  type Frame,
+  type RawReply,
+  serviceError,
+} from '../../wire/execute-stream';
+import { FRAME_BYTES, Framer } from '../../wire/framer';
+import { statusName } from '../../wire/status';
+import type { CallLimits } from './transport';
+
+/**
+ * How long a stream without calls stays open, in milliseconds. Until then it keeps the process alive, so it is too short for
+ * anybody to notice; and whoever calls less often than this pays no more than for unary calls, each of which opens a stream too.
+ */
+const IDLE_MS = 100;
+
+/** Deadlines are looked at no oftener than this, in milliseconds: each look goes over all open calls. */
+const DEADLINE_GRAIN_MS = 5;
+
+/** Ids are of type uint32; 0 is none. */
+const LAST_ID = 2 ** 32 - 1;
+
+/** The coordinator, or something before it, cannot carry calls in this way: they must go by unary calls. */
+export class StreamRefused extends Error {
+  override readonly name = 'StreamRefused';
+}
+
+export type CallDuplex = ClientDuplexStream<EncodedFrame, Frame<RawReply>>;
+
+interface OpenCall {
+  readonly kind: CallKind;
+  readonly endsAtMs: number;
+  readonly signal: Signal;
+  readonly cancel: () => void;
+  readonly resolve: (response: object) => void;
+  readonly reject: (error: Error) => void;
+}
+
+interface EndStatus {
+  readonly code: status;
+  readonly details: string;
+  readonly metadata: Metadata;
+}
+
+export class CallStream {
+  private readonly duplex: CallDuplex;
+  private readonly clock: Clock;
+  private readonly ended: (stream: CallStream, refused: boolean) => void;
+  private readonly open = new Map<number, OpenCall>();
+  private readonly framer: Framer<Uint8Array>;
+  private readonly timer: EarliestTimer;
+  private lastId = 0;
+  private usedAtMs: number;
+  private state: 'open' | 'ending' | 'over' = 'open';
+
+  /** `ended` hears once of the end, also of an end by itself; `refused` when the server will not have such streams. */
+  constructor(
+    duplex: CallDuplex,
+    deps: { readonly clock: Clock; readonly ended: (stream: CallStream, refused: boolean) => void },
+  ) {
+    this.duplex = duplex;
+    this.clock = deps.clock;
+    this.usedAtMs = deps.clock.monotonicMs();
+    this.ended = deps.ended;
+    this.framer = new Framer((frame) => duplex.write(frame));
+    this.timer = new EarliestTimer(deps.clock, (nowMs) => this.look(nowMs));
+    duplex.on('data', ({ entries }: Frame<RawReply>) => this.received(entries));
+    duplex.on('drain', () => this.framer.drained());
+    duplex.on('status', (end: EndStatus) => this.finish(end));
+    // The status says the same; without a listener an error would end the process.
+    duplex.on('error', () => undefined);
+  }
+
+  /** Whether it takes calls. */
+  get isOpen(): boolean {
+    return this.state === 'open';
+  }
+
+  /**
+   * Sends one call. Rejects with what the unary call would have failed with, or with StreamRefused. Undefined, and nothing is
+   * sent, when the request does not fit: it is larger than a frame may be, or has values that unary calls would convert.
+   */
+  ask(kind: CallKind, request: object, limits: CallLimits): Promise<object> | undefined {
+    const id = this.nextId();
+    const timeoutMs = clampTimeoutMs(limits.timeoutMs);
+    const bytes = encoded(id, timeoutMs, kind, request);
+    if (bytes === undefined || bytes.length > FRAME_BYTES) return undefined;
+    if (limits.signal.aborted) return Promise.reject(cancelledError());
+    return new Promise((resolve, reject) => {
+      const cancel = () => this.cancelled(id);
+      const endsAtMs = this.clock.monotonicMs() + timeoutMs;
+      this.open.set(id, { kind, endsAtMs, signal: limits.signal, cancel, resolve, reject });
+      limits.signal.addEventListener('abort', cancel);
+      this.timer.include(endsAtMs);
+      this.framer.push(bytes, bytes.length);
+    });
+  }
+
+  /** Ends it now. Calls that are open end by their signals before. */
+  close(): void {
+    this.duplex.cancel();
+    this.finish({ code: status.UNAVAILABLE, details: 'the client is closed', metadata: new Metadata() });
+  }
+
+  private received(replies: readonly RawReply[]): void {
+    for (const reply of replies) {
+      const call = this.taken(reply.id);
+      if (call === undefined) continue;
+      const response = reply[call.kind];
+      if (reply.failure !== null) call.reject(errorOf(reply.failure));
+      else if (response !== null) call.resolve(response);
+      else call.reject(serviceError(status.INTERNAL, 'the answer holds neither a response nor a failure'));
+    }
+  }
+
+  /** The call, which is not open any more. */
+  private taken(id: number): OpenCall | undefined {
+    const call = this.open.get(id);
+    if (call === undefined) return undefined;
+    this.open.delete(id);
+    call.signal.removeEventListener('abort', call.cancel);
+    if (this.open.size === 0) {
+      this.usedAtMs = this.clock.monotonicMs();
+      this.timer.include(this.usedAtMs + IDLE_MS);
+    }
+    return call;
+  }
+
+  private cancelled(id: number): void {
+    const call = this.taken(id);
+    if (call === undefined) return;
+    const abandon = encodeAbandon(id);
+    this.framer.push(abandon, abandon.length);
+    call.reject(cancelledError());
+  }
+
+  /** Ends the calls whose time is over, and the stream when it is idle; says when to look again. */
+  private look(nowMs: number): number | undefined {
+    let next = Infinity;
+    for (const [id, { endsAtMs }] of this.open) {
+      if (endsAtMs > nowMs) next = Math.min(next, endsAtMs);
+      else this.taken(id)?.reject(serviceError(status.DEADLINE_EXCEEDED, 'Deadline exceeded'));
+    }
+    if (this.open.size > 0) return Math.max(next, nowMs + DEADLINE_GRAIN_MS);
+    const idleAtMs = this.usedAtMs + IDLE_MS;
+    if (idleAtMs > nowMs) return idleAtMs;
+    if (this.state !== 'open') {
+      this.duplex.cancel();
+      return undefined;
+    }
+    this.state = 'ending';
+    this.framer.flushAndClose();
+    this.duplex.end();
+    // A server that does not end its side, or a connection that never came, is not waited for.
+    return nowMs + IDLE_MS;
+  }
+
+  private finish(end: EndStatus): void {
+    if (this.state === 'over') return;
+    // What has arrived before the end still counts.
+    while ((this.duplex.read() as unknown) !== null);
+    this.state = 'over';
+    this.timer.stop();
+    this.framer.close();
+    const refused = refusals.has(end.code);
+    const error = refused ? new StreamRefused(end.details) : lostError(end);
+    for (const id of [...this.open.keys()]) this.taken(id)?.reject(error);
+    this.ended(this, refused);
+  }
+
+  private nextId(): number {
+    do {
+      this.lastId = this.lastId === LAST_ID ? 1 : this.lastId + 1;
+    } while (this.open.has(this.lastId));
+    return this.lastId;
+  }
+}
+
+/**
+ * How a stream ends that the server does not have (UNIMPLEMENTED), or whose frames are more than it takes: unary calls may
+ * still come through, each by itself.
+ */
+const refusals: ReadonlySet<status> = new Set([
+  status.UNIMPLEMENTED,
+  status.RESOURCE_EXHAUSTED,
+  status.INVALID_ARGUMENT,
+]);
+
+/** What a call fails with that was open when the stream ended (C2): as on a lost connection, unless the client is not welcome. */
+function lostError({ code, details, metadata }: EndStatus): ServiceError {
+  switch (code) {
+    case status.UNAVAILABLE:
+    case status.PERMISSION_DENIED:
+    case status.UNAUTHENTICATED:
+      return serviceError(code, details, metadata);
+    default:
+      return serviceError(
+        status.UNAVAILABLE,
+        `the stream of calls ended with ${statusName(code)}: ${details}`,
+        metadata,
+      );
+  }
+}
+
+/** Undefined for a request that plain JavaScript has filled with something else than the types say. */
+function encoded(id: number, timeoutMs: number, kind: CallKind, request: object): Uint8Array | undefined {
+  try {
+    return encodeCall(id, timeoutMs, kind, request);
+  } catch {
+    return undefined;
+  }
+}
+
+function cancelledError(): ServiceError {
+  return serviceError(status.CANCELLED, 'Cancelled on client');
+}
