@@ -2,7 +2,7 @@ import type { Knex } from 'knex';
 import { pino } from 'pino';
 import { createFence, type Fence } from 'tcc-coordinator/fence';
 import { knexExecutor } from 'tcc-coordinator/fence/knex';
-import { createParticipant, type ActionHandlers } from 'tcc-coordinator/participant';
+import { createParticipant, type BatchActionHandlers } from 'tcc-coordinator/participant';
 import { openDatabase, type Dialect } from '../database/open';
 import { Workbench } from './workbench';
 
@@ -12,7 +12,7 @@ export interface ServiceParts {
   readonly dialect: Dialect;
   readonly fence: Fence;
   /** Offers an action to the coordinator. */
-  readonly offer: (action: string, handlers: ActionHandlers) => void;
+  readonly offer: (action: string, handlers: BatchActionHandlers) => void;
 }
 
 /**
@@ -42,7 +42,7 @@ export async function runService(name: string, build: (parts: ServiceParts) => P
   });
   const workbench = new Workbench();
   workbench.listen();
-  const offer = (action: string, handlers: ActionHandlers): void => {
+  const offer = (action: string, handlers: BatchActionHandlers): void => {
     participant.action(action, workbench.around(handlers));
   };
 

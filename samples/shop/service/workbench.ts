@@ -1,5 +1,5 @@
 import { Refused } from 'tcc-coordinator/fence';
-import type { ActionHandlers } from 'tcc-coordinator/participant';
+import type { ActionHandlers, BatchActionHandlers, BranchCall } from 'tcc-coordinator/participant';
 
 export type Phase = keyof ActionHandlers;
 
@@ -52,25 +52,58 @@ export class Workbench {
     for (const phase of [...this.gates.keys()]) this.release(phase);
   }
 
-  /** The same handlers, with a gate in front of each and a report behind it. */
-  around(handlers: ActionHandlers): ActionHandlers {
-    const guarded = <P extends Phase>(phase: P): ActionHandlers[P] => {
-      return async (call) => {
-        await this.gates.get(phase)?.opened;
-        const report = { gid: call.gid, phase, attempt: call.attempt };
-        try {
-          const result = await handlers[phase](call);
-          tellParent({ ...report, answer: 'OK', detail: fenceOf(result) });
-          return result;
-        } catch (error) {
-          const detail = messageOf(error);
-          tellParent({ ...report, answer: error instanceof Refused ? 'refused' : 'failed', detail });
-          throw error;
-        }
-      };
-    };
-    return { try: guarded('try'), confirm: guarded('confirm'), cancel: guarded('cancel') };
+  /** The same handlers, single ones and batch handlers, with a gate in front of each and a report behind it. */
+  around(handlers: ActionHandlers): ActionHandlers;
+  around(handlers: BatchActionHandlers): BatchActionHandlers;
+  around(handlers: BatchActionHandlers): BatchActionHandlers {
+    const guarded: Partial<Record<keyof BatchActionHandlers, unknown>> = {};
+    for (const phase of ['try', 'confirm', 'cancel'] as const) {
+      const single = handlers[phase];
+      const batch = handlers[`${phase}Batch`];
+      if (single !== undefined) guarded[phase] = (call: BranchCall) => this.one(phase, call, () => single(call));
+      if (batch !== undefined) {
+        guarded[`${phase}Batch`] = (calls: readonly BranchCall[]) => this.many(phase, calls, () => batch(calls));
+      }
+    }
+    return guarded as BatchActionHandlers;
   }
+
+  private async one(phase: Phase, call: BranchCall, serve: () => unknown): Promise<unknown> {
+    await this.gates.get(phase)?.opened;
+    try {
+      const result = await serve();
+      report(phase, call, result);
+      return result;
+    } catch (error) {
+      report(phase, call, asError(error));
+      throw error;
+    }
+  }
+
+  /** Calls of a batch that fails as a whole are reported when each is then run by itself. */
+  private async many(
+    phase: Phase,
+    calls: readonly BranchCall[],
+    serve: () => Promise<readonly unknown[]>,
+  ): Promise<readonly unknown[]> {
+    await this.gates.get(phase)?.opened;
+    try {
+      const answers = await serve();
+      for (const [index, call] of calls.entries()) report(phase, call, answers[index]);
+      return answers;
+    } catch (error) {
+      const [only, ...others] = calls;
+      if (only !== undefined && others.length === 0) report(phase, only, asError(error));
+      throw error;
+    }
+  }
+}
+
+/** `result`: what a handler returned, or the Error that it threw or answered. */
+function report(phase: Phase, { gid, attempt }: BranchCall, result: unknown): void {
+  const about = { gid, phase, attempt };
+  if (!(result instanceof Error)) tellParent({ ...about, answer: 'OK', detail: fenceOf(result) });
+  else tellParent({ ...about, answer: result instanceof Refused ? 'refused' : 'failed', detail: messageOf(result) });
 }
 
 function tellParent(message: CallReport | Instruction): void {
@@ -82,9 +115,12 @@ function fenceOf(result: unknown): string {
   return String(result.fence);
 }
 
+function asError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(String(thrown));
+}
+
 /** A refusal by the fence says in one word what it found. */
-function messageOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
+function messageOf(error: Error): string {
   const fence = error instanceof Refused ? error.fence : undefined;
   return fence === undefined ? error.message : `${error.message} (${fence})`;
 }

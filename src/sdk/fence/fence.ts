@@ -1,11 +1,14 @@
 import { systemClock, type Clock } from '../../lib/clock';
-import { ID_PATTERN } from '../../lib/ids';
+import { BatchRows } from './batch-rows';
+import { BatchRun, type FencedAnswer, type FencedBatchWork } from './batch-run';
 import { dialects, type FenceDialect } from './dialects';
 import type { FenceStatements } from './dialects/statements';
 import { decide } from './decision';
 import { CallExpired, Refused } from './errors';
 import type { FenceExecutor } from './executor';
-import { decodePayload, encodePayload, type RawPayload } from './payload';
+import { encodeReply } from './kept-reply';
+import { hasValidKey, INVALID_KEY } from './key';
+import { decodePayload, type RawPayload } from './payload';
 import { purgeFence, type PurgeOptions, type PurgeReport, type PurgeCursor } from './purge';
 import { FenceResult } from './result';
 import { FenceRows } from './rows';
@@ -55,6 +58,7 @@ const TABLE_PATTERN = /^[A-Za-z_][A-Za-z0-9_]{0,62}(\.[A-Za-z_][A-Za-z0-9_]{0,62
 export class Fence {
   private readonly statements: FenceStatements;
   private readonly rows: FenceRows;
+  private readonly batchRows: BatchRows;
   private readonly maxReplyBytes: number;
   private readonly clock: Clock;
   private purgeCursor: PurgeCursor | undefined;
@@ -67,6 +71,7 @@ export class Fence {
     }
     this.statements = dialects[dialect](table);
     this.rows = new FenceRows(this.statements);
+    this.batchRows = new BatchRows(this.statements);
     this.maxReplyBytes = maxReplyBytes;
     this.clock = clock;
   }
@@ -110,7 +115,7 @@ export class Fence {
       case 'run': {
         requireTime();
         const reply = await work(decision.outcome);
-        const payload = encodePayload(reply);
+        const payload = encodeReply(call.phase, reply, this.maxReplyBytes);
         await this.settle(executor, call, decision.thenCancelled, payload);
         requireTime();
         return new FenceResult(decision.outcome, reply, payload);
@@ -118,6 +123,29 @@ export class Fence {
       case 'impossible':
         throw new Error(`the fence of a ${call.phase} found ${found}, which its statements cannot leave`);
     }
+  }
+
+  /**
+   * Runs one phase of many branches within the one local transaction that `executor` writes to, by a few statements for
+   * all of them. `work` gets the calls that have not taken effect yet, if there are any; the answers are in the order of
+   * `calls`, each as if its call had been run by itself: a refused one has left no fence row (a Cancel that waits for it
+   * is then an empty rollback), a repeated one answers what was stored, of two calls about one branch the second is a
+   * repeat. Call it before the transaction's other statements, with at most 1,024 calls, all of one phase; and let what
+   * it throws roll the transaction back: CallExpired (the time of some Try ran out after the business code had served
+   * it: run the batch again, it is left out then), or what `work` throws.
+   */
+  async runBatch<Call extends FenceCall, Answer>(
+    executor: FenceExecutor,
+    calls: readonly Call[],
+    work: FencedBatchWork<Call, Answer>,
+    options: FenceRunOptions = {},
+  ): Promise<readonly FencedAnswer<Exclude<Answer, Error>>[]> {
+    const [first, ...others] = calls;
+    if (first === undefined) return [];
+    const { batchRows: rows, clock, maxReplyBytes } = this;
+    const { cancelWithoutTry = false } = options;
+    const run = new BatchRun({ calls: [first, ...others], executor, cancelWithoutTry }, { rows, clock, maxReplyBytes });
+    return (await run.run(work)) as readonly FencedAnswer<Exclude<Answer, Error>>[];
   }
 
   /**
@@ -141,9 +169,6 @@ export class Fence {
     if (thenCancelled) {
       await this.rows.setCancelled(executor, call);
     } else if (call.phase === 'try' && payload !== undefined) {
-      if (payload.bytes.length > this.maxReplyBytes) {
-        throw new RangeError(`the reply has ${payload.bytes.length} bytes, and the fence keeps ${this.maxReplyBytes}`);
-      }
       await this.rows.storeReply(executor, call, payload);
     } else {
       await this.rows.probe(executor);
@@ -171,11 +196,6 @@ export function createFence(options: FenceOptions): Fence {
   return new Fence(options);
 }
 
-/** A key that a column would cut, or compare in another way than bytes, would fence the wrong branch. */
 function requireKey(call: FenceCall): void {
-  if (!ID_PATTERN.test(call.gid) || !ID_PATTERN.test(call.branchId)) {
-    throw new Refused('gid and branch_id must be 1 to 64 characters of [A-Za-z0-9._:-]', {
-      status: 'INVALID_ARGUMENT',
-    });
-  }
+  if (!hasValidKey(call)) throw new Refused(INVALID_KEY, { status: 'INVALID_ARGUMENT' });
 }

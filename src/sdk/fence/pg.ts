@@ -16,6 +16,8 @@ export interface PgResult {
 
 export interface PgPoolClient extends PgClient {
   release(destroy?: boolean): void;
+  on(event: 'error', listener: () => void): unknown;
+  removeListener(event: 'error', listener: () => void): unknown;
 }
 
 /** What the fence uses of a pg pool. */
@@ -48,6 +50,9 @@ async function transact<Client extends PgPoolClient, Result>(
   work: (client: Client, executor: FenceExecutor) => Promise<Result>,
 ): Promise<Result> {
   const client = await pool.connect();
+  // A connection that is lost rejects the running statement and, beside it, emits an event that would end the process.
+  const ignore = (): void => undefined;
+  client.on('error', ignore);
   try {
     await client.query('BEGIN');
     const result = await work(client, pgExecutor(client));
@@ -63,5 +68,7 @@ async function transact<Client extends PgPoolClient, Result>(
       () => client.release(true),
     );
     throw error;
+  } finally {
+    client.removeListener('error', ignore);
   }
 }

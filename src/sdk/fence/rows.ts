@@ -70,18 +70,22 @@ export class FenceRows {
 }
 
 function meeting({ rows: [row] }: ExecuteResult): Meeting {
-  if (row === undefined) return { found: 'MISSING', reply: undefined };
+  return row === undefined ? { found: 'MISSING', reply: undefined } : meetingOf(row);
+}
+
+/** What a row says that an insert has met. */
+export function meetingOf(row: Record<string, unknown>): Meeting {
   // A row that was inserted by this very call has counted no other.
   if (Number(row['calls']) === 1) return { found: 'NEW', reply: undefined };
   return { found: fenceStatus(row['status']), reply: storedReply(row['reply'], row['reply_type']) };
 }
 
-function fenceStatus(value: unknown): FenceStatus {
+export function fenceStatus(value: unknown): FenceStatus {
   if (value === 'TRIED' || value === 'CONFIRMED' || value === 'CANCELLED') return value;
   throw new Error(`a fence row has the unknown status ${JSON.stringify(value)}`);
 }
 
-function storedReply(bytes: unknown, contentType: unknown): RawPayload | undefined {
+export function storedReply(bytes: unknown, contentType: unknown): RawPayload | undefined {
   if (!(bytes instanceof Uint8Array)) return undefined;
   return { bytes, contentType: typeof contentType === 'string' ? contentType : '' };
 }

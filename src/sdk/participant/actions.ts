@@ -1,5 +1,7 @@
 import { ID_PATTERN } from '../../lib/ids';
-import type { Action } from '../../wire/generated/tcc/v1/Action';
+import type { RawAction } from '../../wire/attach';
+import type { Phase } from '../fence/words';
+import { BATCH_CALLS_LIMIT } from './batch';
 import type { BranchCall } from './call';
 
 /**
@@ -19,23 +21,61 @@ export interface ActionHandlers {
   readonly cancel: PhaseHandler;
 }
 
-/** How an action wants to be called; told to the coordinator. */
+/**
+ * Serves the calls of one phase that have arrived together, in one go: one local transaction for all of them instead of
+ * one for each. It answers each call in its place: with what a single handler would return, or with the Error that a
+ * single handler would throw (Refused for a Try that cannot be had). When it throws, or answers fewer or more, nothing
+ * must have taken effect: each call is then run by itself, through the single handler of the phase or else through this
+ * one. `fencedBatch` makes such handlers.
+ */
+export type BatchHandler = (calls: readonly BranchCall[]) => Promise<readonly unknown[]>;
+
+/** A phase has a single handler, a batch handler, or both: then the single one runs the calls of a batch that failed. */
+type Served<Name extends Phase> =
+  | (Readonly<Record<Name, PhaseHandler>> & { readonly [Batch in `${Name}Batch`]?: BatchHandler })
+  | (Readonly<Record<`${Name}Batch`, BatchHandler>> & { readonly [Single in Name]?: PhaseHandler });
+
+/** The three phases of an action, of which some or all are served in batches: `try` or `tryBatch` or both, and so on. */
+export type BatchActionHandlers = Served<'try'> & Served<'confirm'> & Served<'cancel'>;
+
+/** How the calls of an action are put together for its batch handlers; for each phase by itself. */
+export interface BatchOptions {
+  /** Batches that run at a time; 1 to 64. More than one pays where the calls of an action mostly want different rows. Default: 1. */
+  readonly lanes?: number;
+  /** Calls in one batch; 1 to 1,024. Default: 512. */
+  readonly maxCalls?: number;
+  /** Bytes of payload in one batch, unless a single payload is larger. Default: 1,048,576. */
+  readonly maxBytes?: number;
+}
+
+/** How an action wants to be called; but for `batch`, told to the coordinator. */
 export interface ActionOptions {
   /** Milliseconds that one call of any phase may take. Default: the coordinator's (`calls.timeoutMs`). */
   readonly callTimeoutMs?: number;
   /** How often a Try without an answer is called. Default: the coordinator's (`calls.tryAttempts`). */
   readonly tryAttempts?: number;
+  /** For the batch handlers of the action. */
+  readonly batch?: BatchOptions;
 }
 
 /** The most actions that a coordinator registers for one participant. */
 const MAX_ACTIONS = 64;
 
+/** Each lane holds a connection of the service's pool; a pool of more is rare. */
+const MAX_LANES = 64;
+
+/** What a participant can do with one action. */
+export interface ServedAction {
+  readonly handlers: BatchActionHandlers;
+  readonly options: ActionOptions;
+}
+
 /** What a participant can do. */
 export class Actions {
-  private readonly byName = new Map<string, { readonly handlers: ActionHandlers; readonly options: ActionOptions }>();
+  private readonly byName = new Map<string, ServedAction>();
 
-  /** Throws on a malformed or taken name, on options that are no positive integers, and on more than 64 actions. */
-  add(name: string, handlers: ActionHandlers, options: ActionOptions): void {
+  /** Throws on a malformed or taken name, on a phase without a handler, on options out of range, and on a 65th action. */
+  add(name: string, handlers: BatchActionHandlers, options: ActionOptions): void {
     if (!ID_PATTERN.test(name)) throw new TypeError(`not an action's name: ${JSON.stringify(name)}`);
     if (this.byName.has(name)) throw new TypeError(`the action ${name} is there already`);
     if (this.byName.size >= MAX_ACTIONS) throw new RangeError(`a participant has at most ${MAX_ACTIONS} actions`);
@@ -44,15 +84,37 @@ export class Actions {
         throw new RangeError(`callTimeoutMs and tryAttempts of ${name} must be positive integers`);
       }
     }
+    requireHandlers(name, handlers);
+    requireBatchOptions(name, options.batch ?? {});
     this.byName.set(name, { handlers, options });
   }
 
-  handlers(name: string): ActionHandlers | undefined {
-    return this.byName.get(name)?.handlers;
+  get(name: string): ServedAction | undefined {
+    return this.byName.get(name);
   }
 
   /** As the registry is told. */
-  registered(): Action[] {
-    return [...this.byName].map(([name, { options }]) => ({ name, ...options }));
+  registered(): RawAction[] {
+    return [...this.byName].map(([name, { options }]) => ({
+      name,
+      ...(options.callTimeoutMs === undefined ? {} : { callTimeoutMs: options.callTimeoutMs }),
+      ...(options.tryAttempts === undefined ? {} : { tryAttempts: options.tryAttempts }),
+    }));
   }
+}
+
+function requireHandlers(name: string, handlers: BatchActionHandlers): void {
+  for (const phase of ['try', 'confirm', 'cancel'] as const) {
+    const served: unknown = handlers[phase] ?? handlers[`${phase}Batch`];
+    if (typeof served !== 'function') throw new TypeError(`the action ${name} has no handler for ${phase}`);
+  }
+}
+
+function requireBatchOptions(name: string, { lanes = 1, maxCalls = 1, maxBytes = 1 }: BatchOptions): void {
+  const isWithin = (value: number, limit: number) => Number.isInteger(value) && value >= 1 && value <= limit;
+  if (!isWithin(lanes, MAX_LANES)) throw new RangeError(`batch.lanes of ${name} must be 1 to ${MAX_LANES}`);
+  if (!isWithin(maxCalls, BATCH_CALLS_LIMIT)) {
+    throw new RangeError(`batch.maxCalls of ${name} must be 1 to ${BATCH_CALLS_LIMIT}`);
+  }
+  if (!isWithin(maxBytes, Infinity)) throw new RangeError(`batch.maxBytes of ${name} must be a positive integer`);
 }

@@ -1,8 +1,9 @@
 import type { Clock } from '../../lib/clock';
 import type { Logger } from '../../lib/logger';
-import type { BranchCall__Output } from '../../wire/generated/tcc/v1/BranchCall';
+import type { RawBranchCall } from '../../wire/attach';
 import type { Phase } from '../fence/words';
-import type { Actions } from './actions';
+import type { Actions, ServedAction } from './actions';
+import { BatchGate } from './batch';
 import { doneAnswer, failed, failedAnswer, type Answer } from './answer';
 import { BranchCall } from './call';
 import { CallTime } from './call-time';
@@ -30,6 +31,7 @@ export class CallHandler {
   private inFlight = 0;
   private refusing = false;
   private waiters: (() => void)[] = [];
+  private readonly gates = new Map<string, BatchGate>();
 
   constructor(
     options: { readonly actions: Actions; readonly maxInFlight: number },
@@ -41,7 +43,7 @@ export class CallHandler {
     this.logger = deps.logger;
   }
 
-  async handle(phase: Phase, wire: BranchCall__Output | null, limits: CallLimits = {}): Promise<Answer> {
+  async handle(phase: Phase, wire: RawBranchCall | null, limits: CallLimits = {}): Promise<Answer> {
     if (this.refusing) return failed('UNAVAILABLE', 'the participant is shutting down');
     if (this.inFlight >= this.maxInFlight) return failed('UNAVAILABLE', 'the participant has too many calls in flight');
     if (wire === null) return failed('INVALID_ARGUMENT', 'the request has no call');
@@ -49,7 +51,7 @@ export class CallHandler {
     const time = new CallTime(Math.min(wire.remainingMs || Infinity, limits.limitMs ?? Infinity), this.clock);
     limits.onGone?.(() => time.abort('the caller has gone'));
     try {
-      return await this.run(new BranchCall(phase, wire, time));
+      return await this.run(new BranchCall(phase, wire, time), time);
     } finally {
       time.finish();
       this.inFlight -= 1;
@@ -70,16 +72,38 @@ export class CallHandler {
     });
   }
 
-  private async run(call: BranchCall): Promise<Answer> {
-    const handlers = this.actions.handlers(call.action);
-    if (handlers === undefined) return failed('UNIMPLEMENTED', 'this participant has no such action');
+  private async run(call: BranchCall, time: CallTime): Promise<Answer> {
+    const action = this.actions.get(call.action);
+    if (action === undefined) return failed('UNIMPLEMENTED', 'this participant has no such action');
     // Nobody waits for such a Try any more, and its Cancel may have gone by. Confirm and Cancel are welcome late.
     if (call.phase === 'try' && call.remainingMs === 0) return failed('DEADLINE_EXCEEDED', 'the Try came too late');
     try {
-      return doneAnswer(call, await handlers[call.phase](call));
+      const gate = this.gate(call, action);
+      return await (gate === undefined ? this.runAlone(call, action) : gate.handle(call, time));
     } catch (error) {
       return failedAnswer(call, error, this.logger);
     }
+  }
+
+  private async runAlone(call: BranchCall, { handlers }: ServedAction): Promise<Answer> {
+    const { phase } = call;
+    if (handlers[phase] === undefined) throw new Error('the phase has no handler');
+    return doneAnswer(call, await handlers[phase](call));
+  }
+
+  /** Where calls of this action and phase gather, if they are served in batches. */
+  private gate({ action, phase }: BranchCall, { handlers, options }: ServedAction): BatchGate | undefined {
+    const serve = handlers[`${phase}Batch`];
+    if (serve === undefined) return undefined;
+    const name = `${phase} ${action}`;
+    const known = this.gates.get(name);
+    if (known !== undefined) return known;
+    const gate = new BatchGate(
+      { serve: serve.bind(handlers), serveAlone: handlers[phase]?.bind(handlers), ...options.batch },
+      { clock: this.clock, logger: this.logger },
+    );
+    this.gates.set(name, gate);
+    return gate;
   }
 
   private release(): void {

@@ -19,6 +19,11 @@ export class CallTime {
     return Math.max(0, this.endMs - this.clock.monotonicMs());
   }
 
+  /** Whether it was ended before its time, or somebody's signal has said that the time is over. */
+  get isAborted(): boolean {
+    return this.reason !== undefined;
+  }
+
   get signal(): AbortSignal {
     if (this.controller === undefined) {
       this.controller = new AbortController();

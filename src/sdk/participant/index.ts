@@ -1,5 +1,12 @@
 /** The participant server: serves Try, Confirm and Cancel of the actions that it is given, and keeps itself registered. */
-export type { ActionHandlers, ActionOptions, PhaseHandler } from './actions';
+export type {
+  ActionHandlers,
+  ActionOptions,
+  BatchActionHandlers,
+  BatchHandler,
+  BatchOptions,
+  PhaseHandler,
+} from './actions';
 export type { BranchCall } from './call';
 export { createParticipant, Participant, type ParticipantOptions } from './participant';
 export { CallExpired, Refused, type RefusalStatus } from '../fence/errors';

@@ -33,4 +33,22 @@ describe('the workbench', () => {
     const handlers = workbench.around({ try: refuse, confirm: refuse, cancel: refuse });
     await expect(handlers.try(call)).rejects.toThrow('no stock');
   });
+
+  test('holds and hands through batches as well', async () => {
+    const workbench = new Workbench();
+    const single = { try: () => undefined, confirm: () => undefined, cancel: () => undefined };
+    const handlers = workbench.around({
+      ...single,
+      tryBatch: (calls: readonly BranchCall[]) => Promise.resolve(calls.map(() => 'reply')),
+    });
+    workbench.hold('try');
+    const held = handlers.tryBatch?.([call, call]);
+    const answered = jest.fn();
+    void held?.then(answered);
+    await Promise.resolve();
+    expect(answered).not.toHaveBeenCalled();
+    workbench.release('try');
+    await expect(held).resolves.toEqual(['reply', 'reply']);
+    expect(handlers.confirmBatch).toBeUndefined();
+  });
 });

@@ -1,4 +1,4 @@
-import type { FenceStatements } from './statements';
+import type { FenceBatchStatements, FenceStatements } from './statements';
 
 /** Epoch milliseconds by the server's clock; computed from UTC, because NOW() repeats an hour each autumn. */
 const NOW = `TIMESTAMPDIFF(MICROSECOND, '1970-01-01 00:00:00', UTC_TIMESTAMP(3)) DIV 1000`;
@@ -47,5 +47,48 @@ export function mysqlStatements(table: string): FenceStatements {
     purge:
       `DELETE FROM ${table} WHERE gid = ? AND branch_id = ? ` +
       `AND status <> 'TRIED' AND last_call_at_ms < ${NOW} - ?`,
+    batch: batchStatements(table),
+  };
+}
+
+const KEY_TYPE = 'VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin';
+
+const KEY_COLUMNS = `gid ${KEY_TYPE} PATH '$[0]', branch_id ${KEY_TYPE} PATH '$[1]'`;
+
+const KEYS = `JSON_TABLE(?, '$[*]' COLUMNS (${KEY_COLUMNS})) AS given`;
+
+const REPLIES =
+  `JSON_TABLE(?, '$[*]' COLUMNS (${KEY_COLUMNS}, reply LONGTEXT PATH '$[2]', reply_type ${KEY_TYPE} PATH '$[3]')) ` +
+  `AS given`;
+
+/**
+ * STRAIGHT_JOIN and FORCE INDEX look the keys up one after the other. Left to itself, or with `IN (…)`, the optimizer
+ * reads the whole of a small table instead, and waits for rows of others on its way: batches then deadlock in MariaDB,
+ * under either isolation level.
+ */
+function batchStatements(table: string): FenceBatchStatements {
+  const columns = 'fence.gid, fence.branch_id, fence.status, fence.calls, fence.reply, fence.reply_type';
+  const joined =
+    `STRAIGHT_JOIN ${table} AS fence FORCE INDEX (PRIMARY) ` +
+    `ON fence.gid = given.gid AND fence.branch_id = given.branch_id`;
+  const insert = (status: string) =>
+    `INSERT INTO ${table} (gid, branch_id, status, calls, created_at_ms, last_call_at_ms) ` +
+    `SELECT given.gid, given.branch_id, '${status}', 1, ${NOW}, ${NOW} FROM ${KEYS} ` +
+    `ON DUPLICATE KEY UPDATE calls = calls + 1, last_call_at_ms = ${NOW}`;
+  const update = (change: string) => `UPDATE ${KEYS} ${joined} SET ${change}`;
+  const count = `fence.calls = fence.calls + 1, fence.last_call_at_ms = ${NOW}`;
+  return {
+    insertTried: insert('TRIED'),
+    insertCancelled: insert('CANCELLED'),
+    read: `SELECT ${columns} FROM ${KEYS} ${joined}`,
+    // MySQL refuses to lock what comes out of JSON_TABLE, and MariaDB has no FOR UPDATE OF; a derived table suits both.
+    lock: `SELECT ${columns} FROM (SELECT gid, branch_id FROM ${KEYS}) AS given ${joined} FOR UPDATE`,
+    touch: update(count),
+    confirm: update(`fence.status = 'CONFIRMED', ${count}`),
+    cancel: update(`fence.status = 'CANCELLED'`),
+    remove: `DELETE fence FROM ${KEYS} ${joined}`,
+    storeReplies:
+      `UPDATE ${REPLIES} ${joined} ` +
+      `SET fence.reply = FROM_BASE64(given.reply), fence.reply_type = given.reply_type`,
   };
 }

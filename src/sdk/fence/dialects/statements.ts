@@ -31,4 +31,28 @@ export interface FenceStatements {
   scan(limit: number): string;
   /** (key, age in ms) Deletes one finished row by its full key. */
   readonly purge: string;
+  readonly batch: FenceBatchStatements;
+}
+
+/**
+ * The same for many rows at once. The placeholder stands for the keys as one JSON text, `[[gid, branch_id], …]`, sorted:
+ * so the statement's text is the same for any number of keys (a server keeps each text that was ever prepared), and each
+ * key is looked up in the primary key, in this order, whatever the optimizer thinks of the table's size.
+ */
+export interface FenceBatchStatements {
+  /** As insertTried and insertCancelled; each new row counts 1 in affectedRows, and each that was there 2. */
+  readonly insertTried: string;
+  readonly insertCancelled: string;
+  /** Reads key, status, calls, reply and reply_type of the rows that this transaction has written. */
+  readonly read: string;
+  /** The same, and locks them; keys without a row are left out. */
+  readonly lock: string;
+  readonly touch: string;
+  /** Sets CONFIRMED and counts the call / sets CANCELLED; whatever the rows said. They are locked by then. */
+  readonly confirm: string;
+  readonly cancel: string;
+  /** Takes rows back that this transaction has inserted. */
+  readonly remove: string;
+  /** `[[gid, branch_id, reply in base64, reply_type], …]` Undefined where one statement for each costs no round trip. */
+  readonly storeReplies: string | undefined;
 }
