@@ -30,6 +30,13 @@ export async function mysqlServer({ signal, say }) {
   );
 }
 
+/** Starts the first of these programs that is found, on a private folder and a free port. Returns and throws as mysqlServer does. */
+export async function privateServer(names, { signal }) {
+  const program = findProgram(names);
+  if (program === undefined) throw new Error(`none of ${names.join(', ')} was found on this machine`);
+  return startPrivately(program, signal);
+}
+
 async function checkGiven(given) {
   const address = URL.canParse(given) ? new URL(given) : undefined;
   if (address === undefined) throw new Error('TCC_TEST_MYSQL_URL is not a URL such as mysql://root@127.0.0.1:3306');

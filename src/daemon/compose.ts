@@ -23,7 +23,7 @@ import { Peers } from '../recovery/peers';
 import { Recovery } from '../recovery/recovery';
 import { type RpcOptions, RpcServer } from '../rpc/server';
 import type { Config } from './settings';
-import { startJournal } from './start-journal';
+import { StartError, startJournal } from './start-journal';
 
 export interface DaemonDeps {
   readonly clock: Clock;
@@ -116,7 +116,7 @@ async function startParts(
   });
   let address = '';
   await lifecycle.start(async () => {
-    address = await server.listen();
+    address = await listen(server);
     return announcement(server);
   });
   await lifecycle.start(() => {
@@ -130,6 +130,15 @@ async function startParts(
     return peers;
   });
   return address;
+}
+
+/** A port that cannot be had is the operator's to settle, not a bug. */
+async function listen(server: RpcServer): Promise<string> {
+  try {
+    return await server.listen();
+  } catch (error) {
+    throw new StartError(error instanceof Error ? error.message : 'the server cannot listen', { cause: error });
+  }
 }
 
 /** What stops first of all: the word that this coordinator serves. */

@@ -1,7 +1,8 @@
 /**
  * One attached instance: the calls that are out on its stream.
  * A1. Every call ends exactly once: by its reply, its time, or the end of the stream, and then as unknown.
- * A2. No more calls and bytes are out than the instance asked for: a slow instance holds back itself only.
+ * A2. No more calls and payload bytes are out than the instance asked for: a slow instance holds back itself only. A call whose
+ *     time is over before it could leave does not leave any more, so that nothing gathers for an instance that does not read.
  * A3. After `refuseNew` no call is sent; after `broken` none is left, and no timer (I13).
  */
 import { status } from '@grpc/grpc-js';
@@ -10,14 +11,15 @@ import type { Outcome } from '../engine/outcome';
 import type { Clock } from '../lib/clock';
 import { EarliestTimer } from '../lib/earliest-timer';
 import {
-  bytesOf,
   callEntryBytes,
   fenceNames,
   phaseNumbers,
+  type RawBranchCall,
   type RawCallEntry,
   type RawReplyEntry,
 } from '../wire/attach';
 import { Framer } from '../wire/framer';
+import { ownBytes } from '../wire/raw-bytes';
 import { statusName } from '../wire/status';
 import type { ParticipantCall } from './invoker';
 import { done, failure } from './outcome';
@@ -29,6 +31,8 @@ export interface AttachmentOptions {
   readonly actions: ReadonlySet<string>;
   readonly maxCalls: number;
   readonly maxBytes: number;
+  /** The largest frame, unless a single call is larger. */
+  readonly frameBytes: number;
   /** The largest payload of a reply that is kept, in bytes. */
   readonly payloadBytes: number;
 }
@@ -43,9 +47,13 @@ export interface AttachmentDeps {
 
 interface Out {
   readonly call: ParticipantCall;
-  readonly bytes: number;
   readonly endsAtMs: number;
   readonly resolve: (outcome: Outcome) => void;
+}
+
+/** The time that a call has left is known when it leaves: the stream may have been full for a while. */
+interface Leaving extends RawCallEntry {
+  readonly call: RawBranchCall & { remainingMs: number };
 }
 
 const OK: number = status.OK;
@@ -57,7 +65,7 @@ export class Attachment {
   private readonly options: AttachmentOptions;
   private readonly deps: AttachmentDeps;
   private readonly out = new Map<number, Out>();
-  private readonly framer: Framer<RawCallEntry>;
+  private readonly framer: Framer<Leaving>;
   private readonly expiry: EarliestTimer;
   private bytesOut = 0;
   private lastId = 0;
@@ -69,7 +77,7 @@ export class Attachment {
     this.instanceId = options.instanceId;
     this.options = options;
     this.deps = deps;
-    this.framer = new Framer(deps.send);
+    this.framer = new Framer((entries) => this.send(entries), options.frameBytes);
     this.expiry = new EarliestTimer(deps.clock, (nowMs) => this.expire(nowMs));
   }
 
@@ -82,7 +90,7 @@ export class Attachment {
     return !this.closed && this.options.actions.has(action);
   }
 
-  /** Whether one more call fits (A2). A call larger than the whole bound goes when nothing else is out. */
+  /** Whether one more call with so many bytes of payload fits (A2). A call larger than the whole bound goes when nothing else is out. */
   hasRoom(bytes: number): boolean {
     if (this.closed || this.out.size >= this.options.maxCalls) return false;
     return this.bytesOut + bytes <= this.options.maxBytes || this.out.size === 0;
@@ -93,17 +101,12 @@ export class Attachment {
     return new Promise((resolve) => {
       const id = this.nextId();
       const { gid, branchId, action, attempt, payload } = call;
-      const remainingMs = Math.max(1, Math.floor(endsAtMs - this.deps.clock.monotonicMs()));
-      const entry: RawCallEntry = {
-        id,
-        phase: phaseNumbers[call.phase],
-        call: { gid, branchId, action, attempt, remainingMs, payload },
-      };
-      const bytes = callEntryBytes(entry);
-      this.out.set(id, { call, bytes, endsAtMs, resolve });
-      this.bytesOut += bytes;
+      const wire = { gid, branchId, action, attempt, remainingMs: call.timeoutMs, payload };
+      const entry: Leaving = { id, phase: phaseNumbers[call.phase], call: wire };
+      this.out.set(id, { call, endsAtMs, resolve });
+      this.bytesOut += payload.data.length;
       this.expiry.include(endsAtMs);
-      this.framer.push(entry, bytes);
+      this.framer.push(entry, callEntryBytes(entry));
     });
   }
 
@@ -136,6 +139,15 @@ export class Attachment {
     this.settled();
   }
 
+  private send(entries: readonly Leaving[]): boolean {
+    const nowMs = this.deps.clock.monotonicMs();
+    for (const { id, call } of entries) {
+      const endsAtMs = this.out.get(id)?.endsAtMs ?? nowMs;
+      call.remainingMs = Math.max(1, Math.floor(endsAtMs - nowMs));
+    }
+    return this.deps.send(entries);
+  }
+
   private outcomeOf(call: ParticipantCall, { reply, failure: failed }: RawReplyEntry): Outcome {
     if (failed) {
       // OK is no failure; a participant that says so is broken, and its call unknown.
@@ -143,7 +155,7 @@ export class Attachment {
       return { ...failure(code, failed.message), fence: fenceNames[failed.fence ?? 0] };
     }
     const read = () => ({
-      payload: reply?.payload ? { data: bytesOf(reply.payload), contentType: reply.payload.contentType } : undefined,
+      payload: reply?.payload ? { ...reply.payload, data: ownBytes(reply.payload.data) } : undefined,
       fence: fenceNames[reply?.fence ?? 0],
     });
     return done(call.phase, read, this.options.payloadBytes);
@@ -153,16 +165,18 @@ export class Attachment {
     const out = this.out.get(id);
     if (out === undefined) return;
     this.out.delete(id);
-    this.bytesOut -= out.bytes;
+    this.bytesOut -= out.call.payload.data.length;
     out.resolve(outcome(out.call));
   }
 
   private expire(nowMs: number): number | undefined {
     let next: number | undefined;
+    const before = this.out.size;
     for (const [id, { endsAtMs, call }] of this.out) {
       if (endsAtMs <= nowMs) this.end(id, () => failure('DEADLINE_EXCEEDED', `no answer in ${call.timeoutMs} ms`));
       else if (next === undefined || endsAtMs < next) next = endsAtMs;
     }
+    if (this.out.size < before) this.framer.keepOnly(({ id }) => this.out.has(id));
     this.settled();
     return next;
   }

@@ -1,6 +1,7 @@
 /**
  * Every attached instance, by participant, and the calls that wait for room on one.
- * W1. A call goes to the instance with the fewest calls out that has room; when none has, it waits its turn.
+ * W1. A call goes to the instance with the fewest calls out that serves it and has room, in turn where that is equal; when none
+ *     has room, it waits its turn behind the calls of the same action: those of another action may wait for other instances.
  * W2. At most WAITING_PER_PARTICIPANT calls wait for one participant, none longer than its own time.
  */
 import type { Outcome } from '../engine/outcome';
@@ -11,23 +12,29 @@ import type { ParticipantCall } from './invoker';
 import { failure, localFailure } from './outcome';
 
 /** Four full streams of the default size: more would only wait until their time is over. */
-const WAITING_PER_PARTICIPANT = 16_384;
+export const WAITING_PER_PARTICIPANT = 16_384;
 
 interface Waiting {
   readonly call: ParticipantCall;
   readonly endsAtMs: number;
+  /** The number of its arrival. */
+  readonly turn: number;
   readonly resolve: (outcome: Outcome) => void;
 }
 
 interface Lane {
+  /** The one that was chosen last at the end. */
   readonly attachments: Set<Attachment>;
-  waiting: Waiting[];
+  /** By action, in the order of arrival; none is empty. */
+  readonly queues: Map<string, Set<Waiting>>;
+  waiting: number;
   readonly expiry: EarliestTimer;
 }
 
 export class Attachments {
   private readonly lanes = new Map<string, Lane>();
   private readonly clock: Clock;
+  private arrivals = 0;
 
   constructor(clock: Clock) {
     this.clock = clock;
@@ -36,16 +43,7 @@ export class Attachments {
   /** Adds an instance; a stream that it had before is the caller's to end. */
   add(attachment: Attachment): void {
     const { participant } = attachment;
-    let lane = this.lanes.get(participant);
-    if (lane === undefined) {
-      const made: Lane = {
-        attachments: new Set(),
-        waiting: [],
-        expiry: new EarliestTimer(this.clock, (nowMs) => expire(made, nowMs)),
-      };
-      lane = made;
-      this.lanes.set(participant, lane);
-    }
+    const lane = this.lanes.get(participant) ?? this.open(participant);
     lane.attachments.add(attachment);
     this.roomChanged(participant);
   }
@@ -65,69 +63,105 @@ export class Attachments {
     const lane = this.lanes.get(call.participant);
     if (lane === undefined) return undefined;
     const endsAtMs = this.clock.monotonicMs() + call.timeoutMs;
-    const target = lane.waiting.length === 0 ? choose(lane, call) : undefined;
+    const target = lane.queues.has(call.action) ? undefined : choose(lane, call);
     if (target !== undefined) return target.call(call, endsAtMs);
-    if (!isServed(lane, call)) return undefined;
-    if (lane.waiting.length >= WAITING_PER_PARTICIPANT) {
+    if (!isServed(lane, call.action)) return undefined;
+    if (lane.waiting >= WAITING_PER_PARTICIPANT) {
       const message = `${WAITING_PER_PARTICIPANT} calls wait for ${call.participant} already`;
       return Promise.resolve(localFailure('unknown', 'OVERLOADED', message));
     }
     return new Promise((resolve) => {
-      lane.waiting.push({ call, endsAtMs, resolve });
-      lane.expiry.include(endsAtMs);
+      enqueue(lane, { call, endsAtMs, turn: (this.arrivals += 1), resolve });
     });
   }
 
   /** Calls that wait may go now. */
   roomChanged(participant: string): void {
     const lane = this.lanes.get(participant);
-    if (lane === undefined || lane.waiting.length === 0) return;
-    let rest: Waiting[] = [];
-    for (const [index, waiting] of lane.waiting.entries()) {
-      const target = choose(lane, waiting.call);
-      if (target !== undefined) void target.call(waiting.call, waiting.endsAtMs).then(waiting.resolve);
-      else if (isServed(lane, waiting.call)) rest.push(waiting);
-      else waiting.resolve(failure('UNAVAILABLE', `no live instance of ${waiting.call.participant}`));
-      if (rest.length > 0 && !hasAnyRoom(lane)) {
-        rest = rest.concat(lane.waiting.slice(index + 1));
-        break;
+    if (lane === undefined || lane.waiting === 0) return;
+    for (const [action, queue] of lane.queues) {
+      if (isServed(lane, action)) continue;
+      for (const waiting of queue) {
+        dequeue(lane, waiting);
+        waiting.resolve(failure('UNAVAILABLE', `no live instance of ${participant}`));
       }
     }
-    lane.waiting = rest;
+    for (let next = nextToGo(lane); next !== undefined; next = nextToGo(lane)) {
+      const { waiting, target } = next;
+      dequeue(lane, waiting);
+      void target.call(waiting.call, waiting.endsAtMs).then(waiting.resolve);
+    }
+  }
+
+  private open(participant: string): Lane {
+    const lane: Lane = {
+      attachments: new Set(),
+      queues: new Map(),
+      waiting: 0,
+      expiry: new EarliestTimer(this.clock, (nowMs) => expire(lane, nowMs)),
+    };
+    this.lanes.set(participant, lane);
+    return lane;
   }
 }
 
-/** The attached instance that serves the call, has room, and has the fewest calls out. */
+/** The attached instance that serves the call, has room, and has the fewest calls out; in turn where that is equal. */
 function choose(lane: Lane, call: ParticipantCall): Attachment | undefined {
   let best: Attachment | undefined;
   for (const attachment of lane.attachments) {
     if (!attachment.serves(call.action) || !attachment.hasRoom(call.payload.data.length)) continue;
     if (best === undefined || attachment.inFlight < best.inFlight) best = attachment;
   }
+  if (best !== undefined && lane.attachments.size > 1) {
+    lane.attachments.delete(best);
+    lane.attachments.add(best);
+  }
   return best;
 }
 
-function isServed(lane: Lane, call: ParticipantCall): boolean {
-  for (const attachment of lane.attachments) if (attachment.serves(call.action)) return true;
+/** Of the calls at the heads of their queues the one that came first among those that may go. */
+function nextToGo(lane: Lane): { readonly waiting: Waiting; readonly target: Attachment } | undefined {
+  const heads = [...lane.queues.values()].flatMap(([head]) => head ?? []);
+  for (const waiting of heads.sort((one, other) => one.turn - other.turn)) {
+    const target = choose(lane, waiting.call);
+    if (target !== undefined) return { waiting, target };
+  }
+  return undefined;
+}
+
+function isServed(lane: Lane, action: string): boolean {
+  for (const attachment of lane.attachments) if (attachment.serves(action)) return true;
   return false;
 }
 
-function hasAnyRoom(lane: Lane): boolean {
-  for (const attachment of lane.attachments) if (attachment.hasRoom(0)) return true;
-  return false;
+function enqueue(lane: Lane, waiting: Waiting): void {
+  const { action } = waiting.call;
+  const queue = lane.queues.get(action) ?? new Set();
+  lane.queues.set(action, queue.add(waiting));
+  lane.waiting += 1;
+  lane.expiry.include(waiting.endsAtMs);
+}
+
+function dequeue(lane: Lane, waiting: Waiting): void {
+  const queue = lane.queues.get(waiting.call.action);
+  if (queue?.delete(waiting) !== true) return;
+  lane.waiting -= 1;
+  if (queue.size === 0) lane.queues.delete(waiting.call.action);
 }
 
 function expire(lane: Lane, nowMs: number): number | undefined {
   let next: number | undefined;
-  lane.waiting = lane.waiting.filter(({ call, endsAtMs, resolve }) => {
-    if (endsAtMs > nowMs) {
-      next = Math.min(next ?? endsAtMs, endsAtMs);
-      return true;
+  for (const queue of lane.queues.values()) {
+    for (const waiting of queue) {
+      const { call, endsAtMs, resolve } = waiting;
+      if (endsAtMs > nowMs) {
+        next = Math.min(next ?? endsAtMs, endsAtMs);
+        continue;
+      }
+      dequeue(lane, waiting);
+      const message = `not sent: waited ${call.timeoutMs} ms for room at ${call.participant}`;
+      resolve(localFailure('unknown', 'OVERLOADED', message));
     }
-    resolve(
-      localFailure('unknown', 'OVERLOADED', `not sent: waited ${call.timeoutMs} ms for room at ${call.participant}`),
-    );
-    return false;
-  });
+  }
   return next;
 }

@@ -161,11 +161,11 @@ export class Registry implements Directory, Targets, Stoppable {
     return this.policy(this.view.action(participant, action));
   }
 
-  /** See Targets. An instance that does not list the action is picked only when no other lives: it may answer all the same. */
+  /** See Targets. One that is only attached has no address to call. An instance that does not list the action is picked only when no other lives: it may answer all the same. */
   pick(participant: string, action: string, exclude?: ReadonlySet<string>): Target | undefined {
     const live = this.view
       .instances(participant)
-      .filter((instance) => this.isLive(instance) && exclude?.has(instance.key) !== true);
+      .filter((instance) => instance.address !== '' && this.isLive(instance) && exclude?.has(instance.key) !== true);
     const listing = live.filter((instance) => actionOf(instance, action) !== undefined);
     const instance = this.balancer.choose(listing.length > 0 ? listing : live);
     if (instance === undefined) return undefined;

@@ -34,12 +34,19 @@ const KEEPALIVE_AFTER_MS = 10_000;
 const LOCK_WAIT_SECONDS = 3;
 
 /**
+ * A session from which the server hears nothing for so long is closed by the server, and what it had begun is rolled back: a
+ * coordinator that stands still or is cut off in the middle of a commit must not keep row locks from the others (I11). Well above
+ * any pause between two statements of a batch; an idle connection that is closed for it is made anew in milliseconds.
+ */
+const SILENCE_SECONDS = 5;
+
+/**
  * What every statement relies on: READ COMMITTED (compare-and-set sees the last commit), strictness (nothing is truncated),
  * and a time zone in which the clock has no ambiguous hour.
  */
 const SESSION = [
   'SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED',
-  `SET SESSION innodb_lock_wait_timeout = ${LOCK_WAIT_SECONDS}, time_zone = '+00:00', sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'`,
+  `SET SESSION innodb_lock_wait_timeout = ${LOCK_WAIT_SECONDS}, wait_timeout = ${SILENCE_SECONDS}, time_zone = '+00:00', sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'`,
 ];
 
 /** A command byte and its header. */

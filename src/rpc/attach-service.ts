@@ -5,10 +5,9 @@ import { type Clock, sleep } from '../lib/clock';
 import { TccError } from '../lib/errors';
 import type { Logger } from '../lib/logger';
 import type { AttachDown, AttachUp, RawWelcome } from '../wire/attach';
-import { FRAME_BYTES, FRAME_ENTRIES } from '../wire/framer';
+import { FRAME_ENTRIES } from '../wire/framer';
 import { toStatus } from '../wire/status';
-import { AttachSession, type SessionDeps } from './attach-session';
-import type { RequestLimits } from './validate';
+import { type AttachLimits, AttachSession, type SessionDeps } from './attach-session';
 
 /** What the service needs besides its limits. */
 export interface AttachDeps {
@@ -22,16 +21,17 @@ export interface AttachDeps {
 }
 
 /** Streams that may stand at once: each instance keeps one, at a few dozen kB with its HTTP/2 session. */
-const MOST_STREAMS = 5_000;
+export const MOST_STREAMS = 5_000;
 
 /** Every Attach stream of this coordinator. */
 export class AttachService {
-  private readonly limits: RequestLimits;
+  private readonly limits: AttachLimits;
   private readonly deps: AttachDeps;
+  /** In the order in which their streams were opened. */
   private readonly sessions = new Set<AttachSession>();
   private stopping = false;
 
-  constructor(limits: RequestLimits, deps: AttachDeps) {
+  constructor(limits: AttachLimits, deps: AttachDeps) {
     this.limits = limits;
     this.deps = deps;
   }
@@ -46,13 +46,11 @@ export class AttachService {
       ...this.deps,
       limits: this.limits,
       welcome: () => this.welcome(),
+      accepted: (newer) => this.replaceOlder(newer),
       ended: (over) => this.sessions.delete(over),
     });
     this.sessions.add(session);
-    call.on('data', (message: AttachUp) => {
-      if (message.hello) this.replaceOlder(session, `${message.hello.participant}/${message.hello.instanceId}`);
-      session.received(message);
-    });
+    call.on('data', (message: AttachUp) => session.received(message));
     call.on('drain', () => session.drained());
     call.on('end', () => session.closed());
     call.on('cancelled', () => session.closed());
@@ -83,8 +81,11 @@ export class AttachService {
     );
   }
 
-  private replaceOlder(newer: AttachSession, key: string): void {
-    for (const session of this.sessions) if (session !== newer && session.key === key) session.replaced();
+  private replaceOlder(newer: AttachSession): void {
+    for (const session of this.sessions) {
+      if (session === newer) return;
+      if (session.key === newer.key) session.replaced();
+    }
   }
 
   private welcome(): RawWelcome {
@@ -92,7 +93,7 @@ export class AttachService {
       coordinatorId: this.deps.coordinatorId,
       coordinators: this.deps.coordinators(),
       maxFrameEntries: FRAME_ENTRIES,
-      maxFrameBytes: FRAME_BYTES,
+      maxFrameBytes: this.limits.messageBytes,
     };
   }
 }

@@ -11,7 +11,7 @@ import type { Clock, Timer } from '../lib/clock';
 import { TccError } from '../lib/errors';
 import type { Logger } from '../lib/logger';
 import type { AttachDown, AttachUp, RawWelcome } from '../wire/attach';
-import { FRAME_ENTRIES } from '../wire/framer';
+import { FRAME_BYTES, FRAME_ENTRIES } from '../wire/framer';
 import { readHello } from './validate-attach';
 import type { RequestLimits } from './validate';
 
@@ -23,6 +23,11 @@ export interface AttachStream {
   fail(error: unknown): void;
 }
 
+export interface AttachLimits extends RequestLimits {
+  /** The largest message, either way, in bytes. */
+  readonly messageBytes: number;
+}
+
 export interface SessionDeps {
   readonly attachments: Attachments;
   readonly registry: {
@@ -30,9 +35,11 @@ export interface SessionDeps {
     deregister(participant: string, instanceId: string): Promise<void>;
   };
   readonly welcome: () => RawWelcome;
-  readonly limits: RequestLimits;
+  readonly limits: AttachLimits;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** The instance is registered, and this session speaks for it from now on. */
+  readonly accepted: (session: AttachSession) => void;
   /** The session is over. */
   readonly ended: (session: AttachSession) => void;
 }
@@ -60,6 +67,7 @@ export class AttachSession {
   }
 
   received(message: AttachUp): void {
+    if (this.over) return;
     try {
       if (message.replies) this.replied(message.replies.entries.length, message);
       else if (message.hello) void this.hello(message).catch((error: unknown) => this.fail(error));
@@ -122,6 +130,7 @@ export class AttachSession {
     this.instance = instance;
     await this.deps.registry.register(instance, LIFETIME_MS);
     if (this.over) return;
+    this.deps.accepted(this);
     const { participant, instanceId } = instance;
     const attachment = new Attachment(
       {
@@ -130,6 +139,8 @@ export class AttachSession {
         actions: new Set(instance.actions.map(({ name }) => name)),
         maxCalls,
         maxBytes,
+        // Half a message at most: what an entry takes beside its payload is an estimate.
+        frameBytes: Math.min(FRAME_BYTES, Math.floor(limits.messageBytes / 2)),
         payloadBytes: limits.payloadBytes,
       },
       {

@@ -80,7 +80,7 @@ export class RpcServer implements Stoppable {
     this.deps = deps;
     this.server = new Server(serverOptions({ messageBytes: options.messageBytes }));
     this.calls = new Calls(options, deps);
-    this.attached = new AttachService(options.requests, deps);
+    this.attached = new AttachService({ ...options.requests, messageBytes: options.messageBytes }, deps);
     this.health = new HealthImplementation(Object.fromEntries(HEALTH_NAMES.map((name) => [name, 'NOT_SERVING'])));
     const served = transactionCalls(options.requests, deps);
     this.server.addService(transactionDefinition, {

@@ -31,6 +31,10 @@ export function readHello(
     tryAttempts,
   }));
   checkActions(violations, 'hello.actions', named, limits);
+  named.forEach(({ methods }, index) => {
+    if (methods !== null)
+      violations.add(`hello.actions[${index}].methods`, 'must be absent: a stream carries no methods');
+  });
   violations.throwIfAny();
   return {
     instance: { participant, instanceId, address, actions: named.map(storedAction) },

@@ -1,7 +1,9 @@
 /**
  * One attached stream to one coordinator: hello, then frames of calls in and frames of replies out.
- * L1. Every call of a frame is answered by one reply, in any order; replies gather per turn of the event loop.
- * L2. When the stream ends, however it does, `ended` is called once and nothing of it is left (I13).
+ * L1. Every call of a frame is answered by one reply, in any order; replies gather per turn of the event loop. One that is too
+ *     large for the coordinator is answered as a failure, and harms no other.
+ * L2. When the stream ends, however it does, `ended` is called once, the calls that run learn that nobody waits for them, and
+ *     nothing of it is left (I13).
  */
 import {
   Client,
@@ -24,8 +26,8 @@ import {
   type RawWelcome,
   replyEntryBytes,
 } from '../../wire/attach';
-import { channelOptions } from '../../wire/channel';
-import { Framer } from '../../wire/framer';
+import { channelOptions, MESSAGE_BYTES } from '../../wire/channel';
+import { FRAME_BYTES, FRAME_ENTRIES, Framer } from '../../wire/framer';
 import { failed, type Answer } from './answer';
 import type { CallHandler } from './call-handler';
 
@@ -35,28 +37,39 @@ export interface AttachLinkDeps {
   /** The coordinator has accepted, or says that the coordinators have changed. */
   readonly welcomed: (welcome: RawWelcome) => void;
   /** The stream is over; without an error when the coordinator ended it. */
-  readonly ended: (error: ServiceError | undefined) => void;
+  readonly ended: (error: Error | undefined) => void;
 }
+
+/** A coordinator's messages are as large as it is configured to take them from applications, and it bounds them itself. */
+const streamOptions = {
+  ...channelOptions,
+  'grpc.max_receive_message_length': -1,
+  'grpc.max_send_message_length': -1,
+};
 
 export class AttachLink {
   readonly address: string;
   private readonly deps: AttachLinkDeps;
   private readonly client: Client;
   private readonly stream: ClientDuplexStream<AttachUp, AttachDown>;
-  private readonly framer: Framer<RawReplyEntry>;
+  private framer: Framer<RawReplyEntry>;
+  /** What one message to the coordinator may hold. */
+  private messageBytes = MESSAGE_BYTES;
+  /** Calls that run: each is told when nobody waits for it any more. */
+  private readonly running = new Set<() => void>();
   private over = false;
 
   constructor(address: string, hello: RawHello, deps: AttachLinkDeps) {
     this.address = address;
     this.deps = deps;
-    this.client = new Client(address, deps.credentials, channelOptions);
+    this.client = new Client(address, deps.credentials, streamOptions);
     this.stream = this.client.makeBidiStreamRequest(
       attachMethod.path,
       attachMethod.requestSerialize,
       attachMethod.responseDeserialize,
       new Metadata(),
     );
-    this.framer = new Framer((entries) => this.stream.write({ replies: { entries } }));
+    this.framer = new Framer((entries) => this.send(entries));
     this.stream.on('data', (message: AttachDown) => this.received(message));
     this.stream.on('drain', () => this.framer.drained());
     this.stream.on('error', (error: ServiceError) => this.finish(error));
@@ -69,17 +82,18 @@ export class AttachLink {
     if (!this.over) this.stream.write({ goodbye: {} });
   }
 
-  /** Ends the stream at once. */
-  close(): void {
+  /** Ends the stream at once; `reason` is what `ended` hears. */
+  close(reason?: Error): void {
     if (this.over) return;
     this.stream.cancel();
-    this.finish(undefined);
+    this.finish(reason);
   }
 
   private received(message: AttachDown): void {
     if (message.calls) {
       for (const entry of message.calls.entries) this.called(entry);
     } else if (message.welcome) {
+      this.observe(message.welcome);
       this.deps.welcomed(message.welcome);
     } else if (message.update) {
       this.deps.welcomed(message.update);
@@ -93,25 +107,53 @@ export class AttachLink {
       this.reply(id, failed('UNIMPLEMENTED', `this participant knows no phase ${phase}`));
       return;
     }
-    void this.deps.handler.handle(name, call).then((answer) => this.reply(id, answer));
+    let gone: () => void = () => undefined;
+    const onGone = (tell: () => void) => {
+      gone = tell;
+      this.running.add(tell);
+    };
+    void this.deps.handler.handle(name, call, { onGone }).then((answer) => {
+      this.running.delete(gone);
+      this.reply(id, answer);
+    });
+  }
+
+  /** Keeps to what the coordinator takes. No reply has gathered by then: calls come after the welcome. */
+  private observe({ maxFrameBytes, maxFrameEntries }: RawWelcome): void {
+    this.messageBytes = maxFrameBytes || MESSAGE_BYTES;
+    // Half a message: what an entry takes beside its payload is an estimate.
+    const frameBytes = Math.min(FRAME_BYTES, Math.floor(this.messageBytes / 2));
+    const frameEntries = Math.min(FRAME_ENTRIES, maxFrameEntries || FRAME_ENTRIES);
+    this.framer = new Framer((entries) => this.send(entries), frameBytes, frameEntries);
+  }
+
+  private send(entries: readonly RawReplyEntry[]): boolean {
+    return this.stream.write({ replies: { entries } });
   }
 
   private reply(id: number, answer: Answer): void {
     if (this.over) return;
     const entry = entryOf(id, answer);
-    this.framer.push(entry, replyEntryBytes(entry));
+    const bytes = replyEntryBytes(entry);
+    if (bytes + FRAME_ROOM <= this.messageBytes) this.framer.push(entry, bytes);
+    else this.reply(id, failed('RESOURCE_EXHAUSTED', `the reply has ${bytes} bytes, more than the coordinator takes`));
   }
 
-  private finish(error: ServiceError | undefined): void {
+  private finish(error: Error | undefined): void {
     if (this.over) return;
     this.over = true;
     this.framer.close();
+    for (const gone of this.running) gone();
+    this.running.clear();
     // What the coordinator ended is half open until this side ends as well.
     this.stream.end();
     this.client.close();
     this.deps.ended(error);
   }
 }
+
+/** What a frame has around its largest entry: tags, lengths, the content type. */
+const FRAME_ROOM = 256;
 
 function entryOf(id: number, answer: Answer): RawReplyEntry {
   if (answer.kind === 'failed') {

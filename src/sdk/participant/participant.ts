@@ -144,12 +144,20 @@ export class Participant {
     const { drainMs = DRAIN_MS, lingerMs = LINGER_MS } = this.options;
     this.server?.announceStop();
     const wasKnown = this.announcement?.known === true;
-    await this.announcement?.stop(drainMs);
+    const answeredMs = await this.takeLeave(drainMs);
     if (wasKnown && this.server !== undefined) await sleep(this.clock, lingerMs);
     await this.starting?.catch(() => undefined);
     this.handler.refuseNew();
-    if (!(await this.drain(drainMs))) this.logger.warn({}, 'calls were still running when the participant closed');
+    if (!(await this.drain(Math.max(0, drainMs - answeredMs))))
+      this.logger.warn({}, 'calls were still running when the participant closed');
     await this.server?.close();
+  }
+
+  /** Takes leave of the coordinators; for how many milliseconds calls that came by streams were waited for. */
+  private async takeLeave(drainMs: number): Promise<number> {
+    const startedMs = this.clock.monotonicMs();
+    await this.announcement?.stop(drainMs);
+    return this.announcement instanceof AttachedCoordinators ? this.clock.monotonicMs() - startedMs : 0;
   }
 
   /** Whether every running call was answered in time. */

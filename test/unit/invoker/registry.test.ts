@@ -55,6 +55,14 @@ describe('Registry', () => {
     expect(store.reads).toBe(1);
   });
 
+  it('an instance without an address, which is only attached, is known but never called', async () => {
+    await registry.register({ ...instance('stock', 'attached', [deduct]), address: '' }, 15_000);
+    expect(picked()).toBeUndefined();
+    await expect(registry.action('stock', 'deduct')).resolves.toMatchObject({ callTimeoutMs: 3_000 });
+    await registry.register(instance('stock', 'listening', [deduct]), 15_000);
+    expect([picked(), picked(), picked()]).toEqual(['listening', 'listening', 'listening']);
+  });
+
   it('what is registered elsewhere is seen with the next refresh', async () => {
     await store.save(instance('stock', 'a', [deduct]), 15_000);
     expect(picked()).toBeUndefined();

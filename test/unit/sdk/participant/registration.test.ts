@@ -6,7 +6,7 @@ import { deadAddress, FakeRegistry } from './fake-registry';
 
 const nothing = { try: () => undefined, confirm: () => undefined, cancel: () => undefined };
 
-describe('registration', () => {
+describe('registration without a stream', () => {
   const registries: FakeRegistry[] = [];
   const participants: Participant[] = [];
 
@@ -17,7 +17,7 @@ describe('registration', () => {
   };
 
   const participant = (coordinators: string[], options: Partial<ParticipantOptions> = {}) => {
-    const made = createParticipant({ name: 'inventory', coordinators, lingerMs: 0, ...options });
+    const made = createParticipant({ name: 'inventory', coordinators, attach: false, lingerMs: 0, ...options });
     participants.push(made);
     return made.action('deduct', nothing, { callTimeoutMs: 700, tryAttempts: 2 }).action('add', nothing);
   };

@@ -17,7 +17,7 @@ import { eventually } from '../../../support/eventually';
 import { branchCall, Caller } from './caller';
 import { deadAddress } from './fake-registry';
 
-describe('a participant', () => {
+describe('a participant that serves unary calls', () => {
   let handler: PhaseHandler;
   let participant: Participant;
   let caller: Caller;
@@ -29,7 +29,8 @@ describe('a participant', () => {
   };
 
   const start = async (options: Partial<ParticipantOptions> = {}) => {
-    participant = createParticipant({ name: 'inventory', coordinators: [await deadAddress()], logger, ...options });
+    const coordinators = [await deadAddress()];
+    participant = createParticipant({ name: 'inventory', coordinators, attach: false, logger, ...options });
     const serve: PhaseHandler = (call) => handler(call);
     participant.action('deduct', { try: serve, confirm: serve, cancel: serve });
     await participant.start();

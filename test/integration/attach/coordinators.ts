@@ -1,0 +1,154 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { credentials, type ServiceClientConstructor } from '@grpc/grpc-js';
+
+import { type Daemon, startDaemon } from '../../../src/daemon/compose';
+import { loadConfig } from '../../../src/daemon/config';
+import { systemClock } from '../../../src/lib/clock';
+import { silentLogger } from '../../../src/lib/logger';
+import { systemRandom } from '../../../src/lib/random';
+import { createParticipant, type Participant, type ParticipantOptions } from '../../../src/sdk/participant';
+import { channelOptions } from '../../../src/wire/channel';
+import type { ExecuteResponse__Output } from '../../../src/wire/generated/tcc/v1/ExecuteResponse';
+import type { GetResponse__Output } from '../../../src/wire/generated/tcc/v1/GetResponse';
+import type { ListParticipantsResponse__Output } from '../../../src/wire/generated/tcc/v1/ListParticipantsResponse';
+import type { RegistryServiceClient } from '../../../src/wire/generated/tcc/v1/RegistryService';
+import type { Transaction__Output } from '../../../src/wire/generated/tcc/v1/Transaction';
+import type { TransactionServiceClient } from '../../../src/wire/generated/tcc/v1/TransactionService';
+import { tccV1 } from '../../../src/wire/proto';
+import { call } from '../daemon/rpc-harness';
+import { RawInstance } from './raw-instance';
+
+export interface NewBranch {
+  readonly participant?: string;
+  readonly action?: string;
+  readonly data?: Uint8Array;
+}
+
+/** One coordinator with a client of its unary API. */
+export class Coordinator {
+  readonly daemon: Daemon;
+  readonly registry: RegistryServiceClient;
+  private readonly transactions: TransactionServiceClient;
+  private made = 0;
+
+  constructor(daemon: Daemon) {
+    this.daemon = daemon;
+    const client = (constructor: unknown): unknown =>
+      new (constructor as ServiceClientConstructor)(daemon.address, credentials.createInsecure(), channelOptions);
+    this.transactions = client(tccV1.TransactionService) as TransactionServiceClient;
+    this.registry = client(tccV1.RegistryService) as RegistryServiceClient;
+  }
+
+  get address(): string {
+    return this.daemon.address;
+  }
+
+  get port(): number {
+    return Number(this.address.split(':').at(-1));
+  }
+
+  /** Runs a transaction with one branch for each of these, and says how it ended. */
+  async execute(gid: string, ...branches: readonly NewBranch[]): Promise<Transaction__Output> {
+    const wanted = branches.length === 0 ? [{}] : branches;
+    const response = await call<ExecuteResponse__Output>((done) =>
+      this.transactions.execute(
+        {
+          gid: gid === '' ? `g-${(this.made += 1)}-${this.port}` : gid,
+          branches: wanted.map(({ participant = 'stock', action = 'deduct', data = Buffer.from('{}') }, index) => ({
+            branchId: `b-${index}`,
+            participant,
+            action,
+            payload: { data: Buffer.from(data), contentType: 'application/json' },
+          })),
+        },
+        { deadline: Date.now() + 30_000 },
+        done,
+      ),
+    );
+    if (response.transaction === null) throw new Error('no transaction came back');
+    return response.transaction;
+  }
+
+  async statusOf(gid: string, ...branches: readonly NewBranch[]): Promise<string> {
+    return (await this.execute(gid, ...branches)).status;
+  }
+
+  /** Where a transaction stands now. */
+  async statusNow(gid: string): Promise<string> {
+    const { transaction } = await call<GetResponse__Output>((done) => this.transactions.get({ gid }, done));
+    return transaction?.status ?? '';
+  }
+
+  async instances(participant = 'stock') {
+    const { participants } = await call<ListParticipantsResponse__Output>((done) =>
+      this.registry.listParticipants({}, done),
+    );
+    return participants.find(({ name }) => name === participant)?.instances ?? [];
+  }
+
+  async stop(): Promise<void> {
+    this.transactions.close();
+    this.registry.close();
+    await this.daemon.stop();
+  }
+}
+
+/** Everything that one test file starts, and stops again in the reverse order. */
+export class House {
+  private readonly folder = mkdtempSync(join(tmpdir(), 'tcc-attach-'));
+  private readonly stops: (() => unknown)[] = [];
+  private files = 0;
+
+  /** A database of its own. */
+  newUrl(): string {
+    return `sqlite:${join(this.folder, `${(this.files += 1)}.sqlite`)}`;
+  }
+
+  async coordinator(url = this.newUrl(), ...args: readonly string[]): Promise<Coordinator> {
+    const { config } = loadConfig({
+      args: ['--listen', '127.0.0.1:0', '--database-url', url, ...args],
+      env: {},
+      readFile: () => '',
+      defaultCoordinatorId: () => 'test',
+    });
+    const deps = { clock: systemClock, random: systemRandom, logger: silentLogger };
+    const coordinator = new Coordinator(await startDaemon(config, deps, new AbortController().signal));
+    this.later(() => coordinator.stop());
+    return coordinator;
+  }
+
+  async instance(address: string, ...hello: Parameters<RawInstance['hello']>): Promise<RawInstance> {
+    return this.stranger(address).hello(...hello);
+  }
+
+  /** A stream that has not said hello. */
+  stranger(address: string): RawInstance {
+    const instance = new RawInstance(address);
+    this.later(() => instance.close());
+    return instance;
+  }
+
+  /** An SDK participant; add actions and start it. */
+  participant(options: Partial<ParticipantOptions> & Pick<ParticipantOptions, 'coordinators'>): Participant {
+    const participant = createParticipant({ name: 'stock', lingerMs: 0, drainMs: 2_000, ...options });
+    this.later(() => participant.stop());
+    return participant;
+  }
+
+  later(stop: () => unknown): void {
+    this.stops.push(stop);
+  }
+
+  /** After each test. */
+  async clear(): Promise<void> {
+    for (const stop of this.stops.splice(0).reverse()) await stop();
+  }
+
+  /** After all tests. */
+  remove(): void {
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}

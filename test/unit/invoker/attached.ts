@@ -1,0 +1,64 @@
+import { Attachment, type AttachmentOptions } from '../../../src/invoker/attachment';
+import type { ParticipantCall } from '../../../src/invoker/invoker';
+import type { RawCallEntry, RawReplyEntry } from '../../../src/wire/attach';
+import type { Clock } from '../../../src/lib/clock';
+import { call } from './real-participant';
+
+/** An attachment over a stream that is a list. */
+export interface Attached {
+  readonly attachment: Attachment;
+  /** The frames that have left. */
+  readonly frames: (readonly RawCallEntry[])[];
+  /** The entries of all frames. */
+  readonly sent: () => readonly RawCallEntry[];
+  /** Replies to what was sent with these gids, or to all that was. */
+  readonly answer: (...gids: string[]) => void;
+  /** The stream is full after the next frame while this is set. */
+  full: boolean;
+}
+
+export function attach(
+  clock: Clock,
+  options: Partial<AttachmentOptions> = {},
+  roomChanged: () => void = () => undefined,
+): Attached {
+  const frames: (readonly RawCallEntry[])[] = [];
+  const sent = () => frames.flat();
+  const attachment = new Attachment(
+    {
+      participant: 'stock',
+      instanceId: 's-1',
+      actions: new Set(['deduct']),
+      maxCalls: 100,
+      maxBytes: 1_000,
+      frameBytes: 1_000_000,
+      payloadBytes: 100,
+      ...options,
+    },
+    {
+      clock,
+      roomChanged,
+      send: (entries) => {
+        // As the stream does, which encodes it: what is changed later does not travel.
+        frames.push(entries.map((entry) => ({ ...entry, call: entry.call && { ...entry.call } })));
+        return !made.full;
+      },
+    },
+  );
+  const made: Attached = {
+    attachment,
+    frames,
+    sent,
+    full: false,
+    answer: (...gids) => {
+      const asked = gids.length === 0 ? sent() : sent().filter((entry) => gids.includes(entry.call?.gid ?? ''));
+      attachment.answered(asked.map(({ id }): RawReplyEntry => ({ id, reply: {} })));
+    },
+  };
+  return made;
+}
+
+/** A call with so many bytes of payload. */
+export function sized(gid: string, bytes: number, more: Partial<ParticipantCall> = {}): ParticipantCall {
+  return call({ gid, payload: { data: Buffer.alloc(bytes), contentType: '' }, ...more });
+}
