@@ -1,0 +1,91 @@
+import { CancelledError, type TccClient } from 'tcc-coordinator/client';
+
+import { placeOrder, type Order } from '../../samples/shop/place-order/place-order';
+import { eventually } from '../support/eventually';
+import type { TcpProxy } from '../support/tcp-proxy';
+import { boundaries, killAt } from './support/boundary';
+import type { Coordinator } from './support/coordinator';
+import { proxied } from './support/proxied';
+import { leavesNothingBehind, scenario } from './support/scenario';
+import type { Service, ServiceName } from './support/service';
+import { World } from './support/world';
+
+leavesNothingBehind();
+
+/** kill -9 at each commit boundary. A proxy in front of the database finds the moment; the database itself is asked what is durable. */
+describe('a coordinator on MySQL', () => {
+  let world: World;
+  let proxy: TcpProxy;
+  let tccd: Coordinator;
+  let other: Coordinator;
+  let shop: Readonly<Record<ServiceName, Service>>;
+  let tcc: TccClient;
+
+  beforeAll(async () => {
+    world = await World.on('mysql');
+    const way = await proxied(world.databaseUrl);
+    proxy = way.proxy;
+    tccd = await world.coordinator('tccd behind the proxy', { databaseUrl: way.url });
+    other = await world.coordinator('another tccd');
+    await tccd.start();
+    shop = await world.openShop([tccd, other]);
+    tcc = world.client([tccd, other]);
+  }, 60_000);
+
+  afterAll(async () => {
+    await world.close();
+    await proxy.stop();
+  }, 60_000);
+
+  for (const boundary of boundaries) {
+    scenario(
+      `killed ${boundary.where} and restarted: the client hears ${boundary.end} (${boundary.shows})`,
+      async () => {
+        const { program } = tccd;
+        if (!program.isRunning) await tccd.start();
+        const order = world.order(boundary.order);
+        const gid = order.orderId;
+        let placed: Promise<string> | undefined;
+        await killAt(boundary, { proxy, tccd, shop, rows: world.rows, gid }, () => {
+          placed = outcomeOf(tcc, order);
+        });
+        await tccd.start();
+        expect(await placed).toBe(boundary.end);
+        expect(await world.rows.count(gid)).toBe(1);
+        await world.expectBalancedBooks(tcc);
+      },
+    );
+  }
+
+  describe('beside another one', () => {
+    beforeAll(async () => {
+      await other.start();
+    }, 60_000);
+
+    for (const boundary of boundaries) {
+      const end = boundary.durable === undefined ? 'nothing has happened' : `the other one ends it ${boundary.end}`;
+      scenario(`killed ${boundary.where}, and the client gone: ${end} (${boundary.shows}, I11)`, async () => {
+        if (!tccd.program.isRunning) await tccd.start();
+        const order = world.order(boundary.order);
+        const gid = order.orderId;
+        const lost = world.client([tccd]);
+        await killAt(boundary, { proxy, tccd, shop, rows: world.rows, gid }, () => {
+          void outcomeOf(lost, order).catch(() => undefined);
+        });
+        await lost.close();
+        const end = boundary.durable === undefined ? undefined : boundary.end;
+        await eventually(async () => expect(await world.rows.statusOf(gid)).toBe(end));
+        await world.expectBalancedBooks(tcc);
+      });
+    }
+  });
+});
+
+async function outcomeOf(tcc: TccClient, order: Order): Promise<string> {
+  try {
+    return (await placeOrder(tcc, order)).status;
+  } catch (error) {
+    if (error instanceof CancelledError) return 'CANCELLED';
+    throw error;
+  }
+}

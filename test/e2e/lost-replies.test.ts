@@ -1,0 +1,108 @@
+import { RefusedError, type TccClient } from 'tcc-coordinator/client';
+
+import { placeOrder } from '../../samples/shop/place-order/place-order';
+import type { TcpProxy } from '../support/tcp-proxy';
+import type { Coordinator } from './support/coordinator';
+import { Load, loadSeeds } from './support/load';
+import { proxied } from './support/proxied';
+import { leavesNothingBehind, scenario } from './support/scenario';
+import { BEGIN, BRANCHES, CANCEL, commitOf, CONFIRM, FINISH, once } from './support/statements';
+import { World } from './support/world';
+
+leavesNothingBehind();
+
+interface Fault {
+  readonly what: string;
+  readonly arm: (proxy: TcpProxy) => void;
+}
+
+/** What can be lost while an order is bought; the coordinator lives on. */
+const whileBuying: readonly Fault[] = [
+  { what: 'the begin before its COMMIT', arm: (proxy) => proxy.dropRepliesAfter(once(BRANCHES)) },
+  { what: 'the COMMIT of the begin on its way there', arm: (proxy) => proxy.dropRequests(commitOf(BEGIN)) },
+  { what: 'the reply to the COMMIT of the begin', arm: (proxy) => proxy.dropRepliesAfter(commitOf(BEGIN)) },
+  { what: 'the decision on its way there', arm: (proxy) => proxy.dropRequests(once(CONFIRM)) },
+  { what: 'the reply to the decision', arm: (proxy) => proxy.dropRepliesAfter(once(CONFIRM)) },
+  { what: 'the end on its way there', arm: (proxy) => proxy.dropRequests(once(FINISH)) },
+  { what: 'the reply to the end', arm: (proxy) => proxy.dropRepliesAfter(once(FINISH)) },
+];
+
+const whileCancelling: readonly Fault[] = [
+  { what: 'the COMMIT of the decision on its way there', arm: (proxy) => proxy.dropRequests(commitOf(CANCEL)) },
+  { what: 'the reply to the COMMIT of the decision', arm: (proxy) => proxy.dropRepliesAfter(commitOf(CANCEL)) },
+  { what: 'the reply to the end', arm: (proxy) => proxy.dropRepliesAfter(once(FINISH)) },
+];
+
+describe('a coordinator whose words with the database get lost', () => {
+  let world: World;
+  let proxy: TcpProxy;
+  let tcc: TccClient;
+
+  beforeAll(async () => {
+    world = await World.on('mysql', {
+      seeds: {
+        inventory: { SHOP_STOCK: `lamp=1000,clock=1,${loadSeeds.inventory.SHOP_STOCK}` },
+        payments: { SHOP_ACCOUNTS: `ada=10000000,${loadSeeds.payments.SHOP_ACCOUNTS}` },
+      },
+    });
+    const way = await proxied(world.databaseUrl);
+    proxy = way.proxy;
+    const tccd: Coordinator = await world.coordinator('tccd', {
+      databaseUrl: way.url,
+      env: { TCC_LOG_LEVEL: 'info' },
+    });
+    await tccd.start();
+    await world.openShop([tccd]);
+    tcc = world.client([tccd]);
+  }, 60_000);
+
+  afterAll(async () => {
+    await world.close();
+    await proxy.stop();
+  }, 60_000);
+
+  afterEach(async () => {
+    proxy.dropRequests(0);
+    proxy.dropRepliesAfter(0);
+    await world.expectBalancedBooks(tcc);
+  }, 30_000);
+
+  for (const { what, arm } of whileBuying) {
+    scenario(`${what} is lost: the order is bought, once (I8, I9)`, async () => {
+      const before = proxy.lost;
+      arm(proxy);
+      const order = world.order();
+      expect((await placeOrder(tcc, order)).status).toBe('CONFIRMED');
+      expect(proxy.lost).toBe(before + 1);
+      expect(await world.rows.count(order.orderId)).toBe(1);
+    });
+  }
+
+  for (const { what, arm } of whileCancelling) {
+    scenario(`${what} is lost while an order is cancelled: it is cancelled, for the same reason (I1, I9)`, async () => {
+      const before = proxy.lost;
+      arm(proxy);
+      await expect(placeOrder(tcc, world.order({ sku: 'clock', quantity: 7 }))).rejects.toBeInstanceOf(RefusedError);
+      await world.expectBalancedBooks(tcc);
+      expect(proxy.lost).toBe(before + 1);
+    });
+  }
+
+  scenario(
+    'one in ten of all COMMITs and decisions is lost on its way back: every order of the load is bought once (I9)',
+    async () => {
+      const before = proxy.lost;
+      let seen = 0;
+      proxy.dropRepliesAfter(
+        (sql) => (/^COMMIT$/.test(sql) || CONFIRM.test(sql) || FINISH.test(sql)) && ++seen % 10 === 0,
+      );
+      const load = new Load(tcc, { prefix: 'lossy', atOnce: 8 });
+      await load.untilPlaced(60);
+      await load.stop();
+      proxy.dropRepliesAfter(0);
+      expect(load.failed).toEqual([]);
+      expect(proxy.lost).toBeGreaterThan(before + 3);
+      await world.expectBalancedBooks(tcc, load.gids);
+    },
+  );
+});
