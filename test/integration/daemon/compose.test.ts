@@ -75,6 +75,12 @@ async function startParticipant(): Promise<string> {
   return `127.0.0.1:${port}`;
 }
 
+/** The handles once no server listens but `servers`: one that an earlier test has closed may take a moment to go. */
+async function handlesWith(servers: number): Promise<Map<string, number>> {
+  await eventually(() => (handles().get('TCPServerWrap') ?? 0) === servers);
+  return handles();
+}
+
 /** What keeps the process alive, by kind. */
 function handles(): Map<string, number> {
   const counts = new Map<string, number>();
@@ -144,7 +150,7 @@ describe.each(sqlDatabases())('on $name', ({ create }) => {
   });
 
   test('a stopped daemon leaves no handle, and the next one has its transactions', async () => {
-    const before = handles();
+    const before = await handlesWith(0);
     const daemon = await startDaemon(configOf('--database-url', url), deps, never);
     expect(moreThan(before)).toContain('TCPServerWrap');
     await Promise.all([daemon.stop(), daemon.stop()]);
@@ -157,7 +163,7 @@ describe.each(sqlDatabases())('on $name', ({ create }) => {
 
 test('a start that fails at its last step leaves no handle', async () => {
   const taken = await start('--database-url', `sqlite:${join(folder, 'taken.sqlite')}`);
-  const before = handles();
+  const before = await handlesWith(1);
   const config = configOf('--database-url', `sqlite:${join(folder, 'other.sqlite')}`, '--listen', taken.address);
   await expect(startDaemon(config, deps, never)).rejects.toThrow(`cannot listen on ${taken.address}`);
   await eventually(() => expect(moreThan(before)).toEqual([]));

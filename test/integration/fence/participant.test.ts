@@ -33,7 +33,7 @@ describe.each(sqlDatabases())('a fenced participant on $name', ({ name, create }
       table.integer('frozen').notNullable();
     });
     await db('stock').insert({ sku: 'A', available: 3, frozen: 0 });
-    participant = createParticipant({ name: 'inventory', coordinators: [await deadAddress()] });
+    participant = createParticipant({ name: 'inventory', coordinators: [await deadAddress()], attach: false });
     participant.action(
       'deduct',
       fenced(fence, inKnexTransaction(db), {
