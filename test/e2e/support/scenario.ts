@@ -33,7 +33,9 @@ export function leavesNothingBehind(): void {
     const left = running();
     for (const program of left) await program.kill();
     expect(left.map(({ name, pid }) => `${name} (pid ${pid})`)).toEqual([]);
-    await eventually(() => expect(handles()).toEqual(before), { timeoutMs: 5_000 });
+    // Fewer is no leak: what an earlier file has closed may still have been on its way out.
+    const more = () => Object.entries(handles()).filter(([kind, count]) => count > (before[kind] ?? 0));
+    await eventually(() => expect(more()).toEqual([]), { timeoutMs: 5_000 });
   });
 }
 
