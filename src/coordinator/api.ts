@@ -1,7 +1,10 @@
 import type { Branch, CancelReason, NewBranch, NewTransaction, Transaction } from '../engine/model';
 import type { Signal } from '../lib/abort';
 
-/** When a call comes back. */
+/**
+ * When a call comes back. `finished` means that every branch has acknowledged; a cancelled transaction comes back as
+ * CANCELLING after the first round of Cancel calls, when a participant could not be reached in it.
+ */
 export type Wait = 'accepted' | 'decided' | 'finished';
 
 /** What the gRPC services ask of a coordinator. Every method may be repeated, on any coordinator. */

@@ -278,7 +278,8 @@ function isOver(wait: Wait): (transaction: Transaction) => boolean {
     case 'decided':
       return ({ state }) => state.status !== 'TRYING';
     case 'finished':
-      return ({ state }) => isTerminal(state.status);
+      // A cancellation is final for the application, whoever is away to hear of it: nobody waits for a retry's sake.
+      return ({ state, rounds }) => isTerminal(state.status) || (state.status === 'CANCELLING' && rounds > 0);
   }
 }
 

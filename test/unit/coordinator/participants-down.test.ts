@@ -145,6 +145,19 @@ describe('a participant that refuses its Confirm', () => {
   });
 });
 
+test('a cancelled Execute whose Cancel cannot be delivered answers after the first round, and the Cancels go on (I7)', async () => {
+  const coordinator = house.coordinator();
+  house.recovery(coordinator);
+  house.invoker.script('a', 'try', refused());
+  house.invoker.script('a', 'cancel', ...Array.from({ length: 20 }, unavailable), ok());
+  const running = coordinator.execute(one(), 'finished', patient);
+  await house.clock.advance(1_000);
+  expect((await running).state).toMatchObject({ status: 'CANCELLING', reason: { code: 'REFUSED', branchId: 'a' } });
+  await house.over();
+  expect(house.status()).toBe('CANCELLED');
+  expect(await house.close(coordinator)).toBe(0);
+});
+
 test('a Confirm that cannot work is said out loud at once, and called at the slow end', async () => {
   const coordinator = house.coordinator();
   house.invoker.script('a', 'confirm', unimplemented());
