@@ -7,6 +7,7 @@
 import type { Outcome } from '../engine/outcome';
 import type { Clock } from '../lib/clock';
 import { EarliestTimer } from '../lib/earliest-timer';
+import { Arrivals } from './arrivals';
 import type { Attachment } from './attachment';
 import type { ParticipantCall } from './invoker';
 import { failure, localFailure } from './outcome';
@@ -26,7 +27,7 @@ interface Lane {
   /** The one that was chosen last at the end. */
   readonly attachments: Set<Attachment>;
   /** By action, in the order of arrival; none is empty. */
-  readonly queues: Map<string, Set<Waiting>>;
+  readonly queues: Map<string, Arrivals<Waiting>>;
   waiting: number;
   readonly expiry: EarliestTimer;
 }
@@ -64,7 +65,7 @@ export class Attachments {
     if (lane === undefined) return undefined;
     const endsAtMs = this.clock.monotonicMs() + call.timeoutMs;
     const target = lane.queues.has(call.action) ? undefined : choose(lane, call);
-    if (target !== undefined) return target.call(call, endsAtMs);
+    if (target !== undefined) return send(lane, target, call, endsAtMs);
     if (!isServed(lane, call.action)) return undefined;
     if (lane.waiting >= WAITING_PER_PARTICIPANT) {
       const message = `${WAITING_PER_PARTICIPANT} calls wait for ${call.participant} already`;
@@ -79,17 +80,15 @@ export class Attachments {
   roomChanged(participant: string): void {
     const lane = this.lanes.get(participant);
     if (lane === undefined || lane.waiting === 0) return;
-    for (const [action, queue] of lane.queues) {
+    for (const action of lane.queues.keys()) {
       if (isServed(lane, action)) continue;
-      for (const waiting of queue) {
-        dequeue(lane, waiting);
-        waiting.resolve(failure('UNAVAILABLE', `no live instance of ${participant}`));
-      }
+      const lost = failure('UNAVAILABLE', `no live instance of ${participant}`);
+      for (const { resolve } of keepOnly(lane, action, () => false)) resolve(lost);
     }
     for (let next = nextToGo(lane); next !== undefined; next = nextToGo(lane)) {
-      const { waiting, target } = next;
-      dequeue(lane, waiting);
-      void target.call(waiting.call, waiting.endsAtMs).then(waiting.resolve);
+      const { call, endsAtMs, resolve } = next.waiting;
+      leave(lane, call.action);
+      void send(lane, next.target, call, endsAtMs).then(resolve);
     }
   }
 
@@ -105,28 +104,33 @@ export class Attachments {
   }
 }
 
-/** The attached instance that serves the call, has room, and has the fewest calls out; in turn where that is equal. */
+/** The attached instance that serves the call, has room, and has the fewest calls out: of equal ones the one that was sent to least recently. */
 function choose(lane: Lane, call: ParticipantCall): Attachment | undefined {
   let best: Attachment | undefined;
   for (const attachment of lane.attachments) {
     if (!attachment.serves(call.action) || !attachment.hasRoom(call.payload.data.length)) continue;
     if (best === undefined || attachment.inFlight < best.inFlight) best = attachment;
   }
-  if (best !== undefined && lane.attachments.size > 1) {
-    lane.attachments.delete(best);
-    lane.attachments.add(best);
-  }
   return best;
+}
+
+function send(lane: Lane, target: Attachment, call: ParticipantCall, endsAtMs: number): Promise<Outcome> {
+  if (lane.attachments.size > 1) {
+    lane.attachments.delete(target);
+    lane.attachments.add(target);
+  }
+  return target.call(call, endsAtMs);
 }
 
 /** Of the calls at the heads of their queues the one that came first among those that may go. */
 function nextToGo(lane: Lane): { readonly waiting: Waiting; readonly target: Attachment } | undefined {
-  const heads = [...lane.queues.values()].flatMap(([head]) => head ?? []);
-  for (const waiting of heads.sort((one, other) => one.turn - other.turn)) {
-    const target = choose(lane, waiting.call);
-    if (target !== undefined) return { waiting, target };
+  let next: { readonly waiting: Waiting; readonly target: Attachment } | undefined;
+  for (const { first } of lane.queues.values()) {
+    if (first === undefined || (next !== undefined && next.waiting.turn < first.turn)) continue;
+    const target = choose(lane, first.call);
+    if (target !== undefined) next = { waiting: first, target };
   }
-  return undefined;
+  return next;
 }
 
 function isServed(lane: Lane, action: string): boolean {
@@ -136,32 +140,41 @@ function isServed(lane: Lane, action: string): boolean {
 
 function enqueue(lane: Lane, waiting: Waiting): void {
   const { action } = waiting.call;
-  const queue = lane.queues.get(action) ?? new Set();
-  lane.queues.set(action, queue.add(waiting));
+  const queue = lane.queues.get(action) ?? new Arrivals<Waiting>();
+  lane.queues.set(action, queue);
+  queue.push(waiting);
   lane.waiting += 1;
   lane.expiry.include(waiting.endsAtMs);
 }
 
-function dequeue(lane: Lane, waiting: Waiting): void {
-  const queue = lane.queues.get(waiting.call.action);
-  if (queue?.delete(waiting) !== true) return;
+/** The first one that waits for the action waits no longer. */
+function leave(lane: Lane, action: string): void {
+  const queue = lane.queues.get(action);
+  queue?.shift();
   lane.waiting -= 1;
-  if (queue.size === 0) lane.queues.delete(waiting.call.action);
+  if (queue?.length === 0) lane.queues.delete(action);
+}
+
+/** Takes out those that wait for the action and for which it is false; returns them. */
+function keepOnly(lane: Lane, action: string, isKept: (waiting: Waiting) => boolean): readonly Waiting[] {
+  const queue = lane.queues.get(action);
+  const others = queue?.keepOnly(isKept) ?? [];
+  lane.waiting -= others.length;
+  if (queue?.length === 0) lane.queues.delete(action);
+  return others;
 }
 
 function expire(lane: Lane, nowMs: number): number | undefined {
-  let next: number | undefined;
-  for (const queue of lane.queues.values()) {
-    for (const waiting of queue) {
-      const { call, endsAtMs, resolve } = waiting;
-      if (endsAtMs > nowMs) {
-        next = Math.min(next ?? endsAtMs, endsAtMs);
-        continue;
-      }
-      dequeue(lane, waiting);
+  let next = Infinity;
+  const isInTime = ({ endsAtMs }: Waiting) => {
+    if (endsAtMs > nowMs) next = Math.min(next, endsAtMs);
+    return endsAtMs > nowMs;
+  };
+  for (const action of lane.queues.keys()) {
+    for (const { call, resolve } of keepOnly(lane, action, isInTime)) {
       const message = `not sent: waited ${call.timeoutMs} ms for room at ${call.participant}`;
       resolve(localFailure('unknown', 'OVERLOADED', message));
     }
   }
-  return next;
+  return next === Infinity ? undefined : next;
 }

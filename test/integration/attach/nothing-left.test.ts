@@ -43,6 +43,8 @@ test.each([
   ['coordinators that stop before their participants', ['coordinators', 'participants'] as const],
   ['everything that stops at once', [] as const],
 ])('%s leave no handle', async (_, order) => {
+  // What the test before has stopped may take a turn to go.
+  await eventually(() => !handles().has('TCPServerWrap'));
   const before = handles();
   const { ended, ...parts } = await busy();
   expect(moreThan(before)).toContain('TCPServerWrap');
