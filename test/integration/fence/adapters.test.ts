@@ -136,44 +136,47 @@ test('sqlite: one connection, one transaction at a time', async () => {
   }
 });
 
-describe.each(postgresDatabases())('$name', (databases) => {
-  test('pg: a pool', async () => {
-    const database = await databases.create();
-    const pool = new Pool({ connectionString: database.url });
-    pool.on('error', () => undefined);
-    try {
-      const client = await pool.connect();
-      await createFence({ dialect: 'postgres' }).createTable(pgExecutor(client));
-      await client.query(createBookings);
-      client.release();
-      const count = async () => (await pool.query('SELECT * FROM bookings')).rows.length;
-      await book('postgres', inPgTransaction<PoolClient>(pool), (open) => open.query(insert), count);
-    } finally {
-      await pool.end();
-      await database.drop();
-    }
-  });
+// PostgreSQL is there only where the environment names one, and `describe.each` takes no empty table.
+for (const databases of postgresDatabases()) {
+  describe(databases.name, () => {
+    test('pg: a pool', async () => {
+      const database = await databases.create();
+      const pool = new Pool({ connectionString: database.url });
+      pool.on('error', () => undefined);
+      try {
+        const client = await pool.connect();
+        await createFence({ dialect: 'postgres' }).createTable(pgExecutor(client));
+        await client.query(createBookings);
+        client.release();
+        const count = async () => (await pool.query('SELECT * FROM bookings')).rows.length;
+        await book('postgres', inPgTransaction<PoolClient>(pool), (open) => open.query(insert), count);
+      } finally {
+        await pool.end();
+        await database.drop();
+      }
+    });
 
-  test('a statement that failed and was caught does not pass for a commit', async () => {
-    const database = await databases.create();
-    const pool = new Pool({ connectionString: database.url, max: 1 });
-    const db = knex({ client: 'pg', connection: database.url });
-    pool.on('error', () => undefined);
-    try {
-      const fence = createFence({ dialect: 'postgres' });
-      await fence.createTable(knexExecutor(db));
-      const swallow = (statement: Promise<unknown>) => statement.catch(() => undefined);
-      await expect(inPgTransaction(pool)((client) => swallow(client.query('SELECT 1/0')))).rejects.toThrow();
-      await expect(
-        inKnexTransaction(db)((trx: Knex.Transaction, executor) =>
-          fence.run(executor, call('try'), () => swallow(trx.raw('SELECT 1/0').then(() => undefined))),
-        ),
-      ).rejects.toThrow('aborted');
-      expect((await pool.query('SELECT * FROM tcc_fence')).rows).toEqual([]);
-    } finally {
-      await pool.end();
-      await db.destroy();
-      await database.drop();
-    }
+    test('a statement that failed and was caught does not pass for a commit', async () => {
+      const database = await databases.create();
+      const pool = new Pool({ connectionString: database.url, max: 1 });
+      const db = knex({ client: 'pg', connection: database.url });
+      pool.on('error', () => undefined);
+      try {
+        const fence = createFence({ dialect: 'postgres' });
+        await fence.createTable(knexExecutor(db));
+        const swallow = (statement: Promise<unknown>) => statement.catch(() => undefined);
+        await expect(inPgTransaction(pool)((client) => swallow(client.query('SELECT 1/0')))).rejects.toThrow();
+        await expect(
+          inKnexTransaction(db)((trx: Knex.Transaction, executor) =>
+            fence.run(executor, call('try'), () => swallow(trx.raw('SELECT 1/0').then(() => undefined))),
+          ),
+        ).rejects.toThrow('aborted');
+        expect((await pool.query('SELECT * FROM tcc_fence')).rows).toEqual([]);
+      } finally {
+        await pool.end();
+        await db.destroy();
+        await database.drop();
+      }
+    });
   });
-});
+}
