@@ -218,6 +218,8 @@ function poolOptions(address: MysqlAddress, options: MysqlOptions): PoolOptions 
     ...(address.tls === undefined ? {} : { ssl: sslOptions(address.tls) }),
     charset: 'utf8mb4_bin',
     // With FOUND_ROWS an UPDATE counts the rows that met its conditions, changed or not: exactly what a compare-and-set asks.
+    // The statements come with their values in them; the driver would read every one to its end in search of placeholders.
+    queryFormat: (sql: string) => sql,
     flags: ['+FOUND_ROWS', '-LOCAL_FILES'],
     multipleStatements: false,
     connectionLimit: options.connections,
