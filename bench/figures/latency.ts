@@ -1,0 +1,32 @@
+import { twoBranches } from '../lab/cluster';
+import { atMost, type Figure, type Lab, stage } from '../lab/lab';
+import { inTurn, medianOf, sample } from '../lab/measure';
+
+/** One transaction at a time: how much longer it takes than what it cannot do without. */
+export async function latency(lab: Lab): Promise<Figure[]> {
+  const { processes, server, options } = lab;
+  const { coordinator, load } = await stage(lab);
+  const alone = await processes.sqlAlone();
+  const target = { databaseUrl: server.urlOf(await server.create('alone')) };
+  const relay = await processes.relay();
+  await processes.participants([relay]);
+  const inFlight = 1;
+  const results = await inTurn(options.rounds, {
+    whole: () => sample({ load, inFlight, target: twoBranches([coordinator]) }, options),
+    commits: () => sample({ load: alone, inFlight, target }, options),
+    // Without branches the relay answers at once: one round trip on the application's stream, which costs what one on a
+    // participant's does.
+    roundTrip: () => sample({ load, inFlight, target: twoBranches([relay], 'stream', []) }, options),
+    relayed: () => sample({ load, inFlight, target: twoBranches([relay]) }, options),
+  });
+  const p50 = (of: typeof results.whole) => medianOf(of, ({ p50Ms }) => p50Ms);
+  const [whole, commits, roundTrip] = [p50(results.whole), p50(results.commits), p50(results.roundTrip)];
+  return [
+    {
+      name: 'p50 of one Execute / (three lone commits + a stream round trip each way)',
+      ...atMost(1.3, whole / (commits + 2 * roundTrip)),
+      unit: '',
+      note: `${whole.toFixed(2)} / (${commits.toFixed(2)} + 2 x ${roundTrip.toFixed(2)}) ms; through a bare relay ${p50(results.relayed).toFixed(2)} ms`,
+    },
+  ];
+}
