@@ -171,14 +171,15 @@ describe('entries', () => {
           return Promise.resolve(confirmed(gid));
         },
       },
-      { callsInFlight: 2_000 },
+      { callsInFlight: 4_000 },
     );
     const payload = { data: Buffer.from('{"a":1}'), contentType: 'application/json' };
     const entry = { id: 1, execute: executeRequest({ gid: 'kept', branches: [branchRequest({ payload })] }) };
-    house.receive(entry, ...Array.from({ length: 1_000 }, (_, index) => execute(index + 2)));
-    await answered(house, 1_001);
+    house.receive(entry, ...Array.from({ length: 3_000 }, (_, index) => execute(index + 2)));
+    await answered(house, 3_001);
     expect(kept.get('kept')).toEqual(payload.data);
-    expect(kept.get('kept')?.buffer.byteLength).toBeLessThan(20_000);
+    // The frame is larger than the pool that Node makes small buffers from.
+    expect(kept.get('kept')?.buffer.byteLength).toBeLessThanOrEqual(Buffer.poolSize);
     expect(kept.get('order-2')).toEqual(Buffer.alloc(0));
   });
 });
