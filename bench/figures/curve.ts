@@ -4,17 +4,27 @@ import type { BenchOptions } from '../options';
 import { Child } from '../lab/child';
 import { addressIn, twoBranches } from '../lab/cluster';
 import { atLeast, atMost, type Figure, informs, type Lab } from '../lab/lab';
-import { cpuOf, inTurn, medianOf, type Sample, sample, throughput } from '../lab/measure';
+import {
+  cpuOf,
+  type FlowPlan,
+  inTurn,
+  medianOf,
+  type Meters,
+  type Sample,
+  sample,
+  throughput,
+  type Timing,
+  warmUp,
+} from '../lab/measure';
 import { plot } from '../report/plot';
 import { startDtm } from '../dtm/start';
 
 type BenchLab = Lab & { readonly options: BenchOptions };
-type Side = () => Promise<Sample>;
 
 const IN_FLIGHT = [1, 64, 256, 1024];
 
-/** DTM answers in seconds where there is much in flight: a short look would see it by chance. */
-const DTM_TIMING = { warmMs: 2_000, windowMs: 5_000 };
+/** Where a transaction takes seconds when much is in flight, a short look would see the ends of some by chance. */
+const LONG_LOOK = { warmMs: 2_000, windowMs: 5_000 };
 
 /** What was seen of one side at each number in flight. */
 type Seen = ReadonlyMap<number, Readonly<Record<string, readonly Sample[]>>>;
@@ -61,32 +71,34 @@ export async function againstDtm(lab: BenchLab): Promise<Figure[]> {
   ];
 }
 
-/** A side at a number of transactions in flight. */
-type SideAt = (inFlight: number) => Side;
+/** What is compared: what to run, how long to look at it, and whose costs count. */
+interface Side {
+  readonly plan: Omit<FlowPlan, 'inFlight'>;
+  readonly timing: Timing;
+  readonly meters: Meters;
+}
 
-async function ours({ processes, server, options }: BenchLab): Promise<Record<string, SideAt>> {
+async function ours({ processes, server, options: timing }: BenchLab): Promise<Record<string, Side>> {
   const load = await processes.load();
   const streams = await processes.tccd(server.urlOf(await server.create('streams')));
   const unary = await processes.tccd(server.urlOf(await server.create('unary')));
   const attached = await processes.participants([streams]);
   const called = await processes.participants([unary], { attach: false });
   return {
-    streams: (inFlight) => () =>
-      sample({ load, inFlight, target: twoBranches([streams]) }, options, {
-        coordinator: streams.child,
-        participants: attached,
-        server,
-      }),
-    unary: (inFlight) => () =>
-      sample({ load, inFlight, target: twoBranches([unary], 'unary') }, options, {
-        coordinator: unary.child,
-        participants: called,
-        server,
-      }),
+    streams: {
+      plan: { load, target: twoBranches([streams]) },
+      timing,
+      meters: { coordinator: streams.child, participants: attached, server },
+    },
+    unary: {
+      plan: { load, target: twoBranches([unary], 'unary') },
+      timing: LONG_LOOK,
+      meters: { coordinator: unary.child, participants: called, server },
+    },
   };
 }
 
-async function theirs({ processes, server, options }: BenchLab): Promise<Record<string, SideAt>> {
+async function theirs({ processes, server, options }: BenchLab): Promise<Record<string, Side>> {
   const { dtm: binary = '', dtmSchema } = options;
   const dtm = await startDtm(processes, server, { binary, ...(dtmSchema === undefined ? {} : { schema: dtmSchema }) });
   const participants = ['a', 'b'].map((name) =>
@@ -96,16 +108,18 @@ async function theirs({ processes, server, options }: BenchLab): Promise<Record<
   const load = await processes.asked("DTM's load", 'bench/dtm/load.js');
   const target = { dtm: dtm.address, participants: addresses };
   return {
-    DTM: (inFlight) => () =>
-      sample({ load, inFlight, target }, DTM_TIMING, { coordinator: dtm.child, participants, server }),
+    DTM: { plan: { load, target }, timing: LONG_LOOK, meters: { coordinator: dtm.child, participants, server } },
   };
 }
 
-async function seeAll({ options }: BenchLab, sides: Readonly<Record<string, SideAt>>): Promise<Seen> {
+async function seeAll({ options }: BenchLab, sides: Readonly<Record<string, Side>>): Promise<Seen> {
+  await warmUp(Object.values(sides).map(({ plan }) => plan));
   const seen = new Map<number, Record<string, Sample[]>>();
   for (const inFlight of IN_FLIGHT) {
-    const here = Object.fromEntries(Object.entries(sides).map(([name, side]) => [name, side(inFlight)]));
-    seen.set(inFlight, await inTurn(options.rounds, here));
+    const here = Object.entries(sides).map(
+      ([name, { plan, timing, meters }]) => [name, () => sample({ ...plan, inFlight }, timing, meters)] as const,
+    );
+    seen.set(inFlight, await inTurn(options.rounds, Object.fromEntries(here)));
   }
   return seen;
 }

@@ -1,6 +1,6 @@
 import { twoBranches } from '../lab/cluster';
 import { atMost, type Figure, type Lab, stage } from '../lab/lab';
-import { inTurn, medianOf, sample } from '../lab/measure';
+import { inTurn, medianOf, sample, warmUp } from '../lab/measure';
 
 /** One transaction at a time: how much longer it takes than what it cannot do without. */
 export async function latency(lab: Lab): Promise<Figure[]> {
@@ -10,14 +10,21 @@ export async function latency(lab: Lab): Promise<Figure[]> {
   const target = { databaseUrl: server.urlOf(await server.create('alone')) };
   const relay = await processes.relay();
   await processes.participants([relay]);
-  const inFlight = 1;
-  const results = await inTurn(options.rounds, {
-    whole: () => sample({ load, inFlight, target: twoBranches([coordinator]) }, options),
-    commits: () => sample({ load: alone, inFlight, target }, options),
+  const plans = {
+    whole: { load, target: twoBranches([coordinator]) },
+    commits: { load: alone, target },
     // Without branches the relay answers at once: one round trip on the application's stream, which costs what one on a
     // participant's does.
-    roundTrip: () => sample({ load, inFlight, target: twoBranches([relay], 'stream', []) }, options),
-    relayed: () => sample({ load, inFlight, target: twoBranches([relay]) }, options),
+    roundTrip: { load, target: twoBranches([relay], 'stream', []) },
+    relayed: { load, target: twoBranches([relay]) },
+  };
+  await warmUp(Object.values(plans));
+  const one = (plan: (typeof plans)[keyof typeof plans]) => () => sample({ ...plan, inFlight: 1 }, options);
+  const results = await inTurn(options.rounds, {
+    whole: one(plans.whole),
+    commits: one(plans.commits),
+    roundTrip: one(plans.roundTrip),
+    relayed: one(plans.relayed),
   });
   const p50 = (of: typeof results.whole) => medianOf(of, ({ p50Ms }) => p50Ms);
   const [whole, commits, roundTrip] = [p50(results.whole), p50(results.commits), p50(results.roundTrip)];

@@ -14,7 +14,7 @@ export interface Line {
 const WIDTH = 400;
 const HEIGHT = 300;
 const LEFT = 64;
-const TOP = 56;
+const TOP = 72;
 const COLORS = ['#0b7285', '#e8590c', '#868e96'];
 
 export function plot(lines: readonly Line[], where: string): string {
@@ -37,8 +37,11 @@ export function plot(lines: readonly Line[], where: string): string {
 
 function panel(lines: readonly Line[], title: string, of: (point: Point) => number, offset: number): string {
   const points = lines.flatMap((line) => line.points);
-  const across = scaleOf(points.map(({ inFlight }) => inFlight));
-  const up = scaleOf(points.map(of));
+  const across = scaleOf(
+    points.map(({ inFlight }) => inFlight),
+    false,
+  );
+  const up = scaleOf(points.map(of), true);
   const x = (value: number) => LEFT + across.at(value) * WIDTH;
   const y = (value: number) => TOP + HEIGHT - up.at(value) * HEIGHT;
   const grid = up.ticks
@@ -65,12 +68,13 @@ function panel(lines: readonly Line[], title: string, of: (point: Point) => numb
   return `<g transform="translate(${offset} 0)"><text x="${LEFT}" y="${TOP - 6}">${title}</text>${grid}${marks}${axis}${drawn}</g>`;
 }
 
-/** A logarithmic scale over whole decades or what is needed of them: `at` is 0 to 1. */
-function scaleOf(values: readonly number[]) {
+/** A logarithmic scale over the values, or over whole decades: `at` is 0 to 1. */
+function scaleOf(values: readonly number[], wholeDecades: boolean) {
   const least = Math.log10(Math.max(Math.min(...values), 1e-3));
   const most = Math.log10(Math.max(...values));
-  const [from, to] = [Math.floor(least), Math.max(Math.ceil(most), Math.floor(least) + 1)];
-  const ticks = Array.from({ length: to - from + 1 }, (_, index) => 10 ** (from + index));
+  const from = wholeDecades ? Math.floor(least) : least;
+  const to = wholeDecades ? Math.max(Math.ceil(most), from + 1) : most;
+  const ticks = Array.from({ length: Math.floor(to - from) + 1 }, (_, index) => 10 ** (from + index));
   return { ticks, at: (value: number) => (Math.log10(Math.max(value, 1e-3)) - from) / (to - from) };
 }
 
