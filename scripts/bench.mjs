@@ -7,7 +7,8 @@ import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { ensureDependencies } from './lib/dependencies.mjs';
 import { mysqlServer, privateServer } from './lib/mysql-server.mjs';
-import { run, say } from './lib/run.mjs';
+import { findProgram } from './lib/programs.mjs';
+import { outputOf, run, say } from './lib/run.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const node = process.execPath;
@@ -57,6 +58,10 @@ async function mariadb(signal) {
 async function mysql(signal) {
   if (process.env.TCC_BENCH_MYSQL_URL) return process.env.TCC_BENCH_MYSQL_URL;
   try {
+    // On Debian MariaDB's server also goes by this name.
+    const program = findProgram(['mysqld']);
+    if (program !== undefined && /mariadb/i.test(await outputOf(program, ['--version'])))
+      throw new Error('mysqld is MariaDB here');
     const server = await privateServer(['mysqld'], { signal });
     started.push(server);
     say(server.description);

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
@@ -19,6 +19,7 @@ export async function startDtm(
   const database = await server.create('dtm');
   for (const statement of statementsFor(database, readFileSync(schema, 'utf8'))) await server.query(statement);
   const folder = mkdtempSync(join(tmpdir(), 'tcc-bench-dtm-'));
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
   const [http, grpc, jsonRpc] = [await freePort(), await freePort(), await freePort()];
   const config = join(folder, 'conf.yml');
   writeFileSync(config, settings(server, database, { http, grpc, jsonRpc }));
