@@ -27,8 +27,11 @@ export interface AttachmentsDeps extends Pick<AttachLinkDeps, 'handler' | 'crede
   readonly logger: Logger;
 }
 
-/** After a stream that could not be opened. The cap keeps an instance from staying away for long after an outage. */
-const REOPEN: BackoffPolicy = { firstMs: 50, factor: 2, capMs: 2_000, jitter: 0.5 };
+/**
+ * After a stream that could not be opened. The cap is below the time that a Try is repeated in: an order that comes to a
+ * coordinator right after its restart must not be cancelled because its participants are still on their way back.
+ */
+const REOPEN: BackoffPolicy = { firstMs: 50, factor: 2, capMs: 500, jitter: 0.5 };
 
 /** A stream that stood for so long was in use: what ended it is news, and no reason to stay away. */
 const STEADY_MS = 2_000;
