@@ -3,7 +3,7 @@ import { join } from 'node:path';
 
 import { Command } from 'commander';
 
-import { packageRoot } from '../wire/package-root';
+import { packageRoot } from '../lib/package-root';
 import { addGet } from './commands/get';
 import { addList } from './commands/list';
 import { addParticipants } from './commands/participants';

@@ -19,7 +19,7 @@ import type { Journal } from '../journal/journal';
 import type { TryResult } from './api';
 import { registered } from './begun';
 import type { DatabaseTime } from './database-time';
-import { commandOfRefusedTry, draining, missing } from './refusals';
+import { draining, missing } from './refusals';
 
 export interface InteractiveDeps {
   readonly journal: Pick<Journal, 'append'>;
@@ -130,7 +130,7 @@ export class InteractiveBranches {
         }),
         records,
       };
-      const transaction = await this.deps.command(gid, commandOfRefusedTry(verdict.reason, failed));
+      const transaction = await this.deps.command(gid, { kind: 'cancel', reason: verdict.reason, failed });
       return resultOf(transaction.branches.find(({ branchId }) => branchId === branch.branchId) ?? branch, transaction);
     }
   }

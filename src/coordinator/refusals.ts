@@ -1,6 +1,6 @@
 import { TccError } from '../lib/errors';
-import type { Command, FailedTry, Refusal } from '../engine/driven';
-import { cancelReasonOf, type CancelReason, type Transaction } from '../engine/model';
+import type { Refusal } from '../engine/driven';
+import { cancelReasonOf, type Transaction } from '../engine/model';
 
 /** No transaction has this gid. */
 export function missing(gid: string): TccError {
@@ -24,11 +24,6 @@ export function decidedOtherwise(transaction: Transaction): TccError {
       ...(reason && { cancelCode: reason.code, cancelBranchId: reason.branchId, cancelMessage: reason.message }),
     },
   });
-}
-
-/** The command of a Try that failed for good. */
-export function commandOfRefusedTry(reason: CancelReason, failed: FailedTry): Command {
-  return { kind: 'cancel', reason, failed };
 }
 
 /** This coordinator is going away. */

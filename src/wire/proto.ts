@@ -7,7 +7,7 @@ import type { ProtoGrpcType as Admin } from './generated/admin_service';
 import type { ProtoGrpcType as Participant } from './generated/participant_service';
 import type { ProtoGrpcType as Registry } from './generated/registry_service';
 import type { ProtoGrpcType as Transactions } from './generated/transaction_service';
-import { packageRoot } from './package-root';
+import { packageRoot } from '../lib/package-root';
 
 /** Where the .proto files lie; they are part of the package. */
 export const protoFolder = join(packageRoot(), 'proto');
