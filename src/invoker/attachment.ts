@@ -20,6 +20,7 @@ import {
 } from '../wire/attach';
 import { Framer } from '../wire/framer';
 import { ownBytes } from '../wire/raw-bytes';
+import { MalformedBytes } from '../wire/reader';
 import { statusName } from '../wire/status';
 import type { ParticipantCall } from './invoker';
 import { done, failure } from './outcome';
@@ -85,6 +86,11 @@ export class Attachment {
     return this.out.size;
   }
 
+  /** Whether it takes calls. */
+  get isOpen(): boolean {
+    return !this.closed;
+  }
+
   /** Whether it takes calls of this action at all. */
   serves(action: string): boolean {
     return !this.closed && this.options.actions.has(action);
@@ -148,16 +154,21 @@ export class Attachment {
     return this.deps.send(entries);
   }
 
-  private outcomeOf(call: ParticipantCall, { reply, failure: failed }: RawReplyEntry): Outcome {
+  private outcomeOf(call: ParticipantCall, { reply, failure: failed, unreadable }: RawReplyEntry): Outcome {
+    // Whether it is a reply or a failure stands in what cannot be read.
+    if (unreadable !== undefined) return failure('INTERNAL', unreadable);
     if (failed) {
       // OK is no failure; a participant that says so is broken, and its call unknown.
       const code = failed.code === OK ? 'UNKNOWN' : statusName(failed.code);
       return { ...failure(code, failed.message), fence: fenceNames[failed.fence ?? 0] };
     }
-    const read = () => ({
-      payload: reply?.payload ? { ...reply.payload, data: ownBytes(reply.payload.data) } : undefined,
-      fence: fenceNames[reply?.fence ?? 0],
-    });
+    const read = () => {
+      if (reply?.unreadable !== undefined) throw new MalformedBytes(reply.unreadable);
+      return {
+        payload: reply?.payload ? { ...reply.payload, data: ownBytes(reply.payload.data) } : undefined,
+        fence: fenceNames[reply?.fence ?? 0],
+      };
+    };
     return done(call.phase, read, this.options.payloadBytes);
   }
 

@@ -2,7 +2,7 @@
  * One Attach stream, from hello to its end.
  * S1. Calls leave only after the welcome, and the welcome only after the instance is registered.
  * S2. However the stream ends, its calls become unknown at once and nothing of it is left (I13).
- * S3. A stream that breaks the protocol is ended with a status that says how.
+ * S3. A stream that breaks the protocol is ended with a status that says how; so is one that keeps its hello to itself.
  */
 import type { Attachments } from '../invoker/attachments';
 import { Attachment } from '../invoker/attachment';
@@ -47,9 +47,17 @@ export interface SessionDeps {
 /** An attached instance is registered for so long, and renewed at a third of it: other coordinators then know that it lives. */
 const LIFETIME_MS = 15_000;
 
+/**
+ * How long a stream may stand without a hello, in milliseconds. SDKs say it at once, so that only a very slow network needs more than
+ * a round trip; a stream that says nothing takes one of the places that instances need.
+ */
+export const HELLO_MS = 10_000;
+
 export class AttachSession {
   private readonly stream: AttachStream;
   private readonly deps: SessionDeps;
+  /** Ends the wait for the hello. */
+  private readonly patience: Timer;
   private attachment: Attachment | undefined;
   private instance: NewInstance | undefined;
   private renewal: Timer | undefined;
@@ -59,6 +67,9 @@ export class AttachSession {
   constructor(stream: AttachStream, deps: SessionDeps) {
     this.stream = stream;
     this.deps = deps;
+    this.patience = deps.clock.startTimer(HELLO_MS, () => {
+      this.fail(protocolError(`no hello came within ${HELLO_MS} ms`));
+    });
   }
 
   /** Names the instance among all; undefined before its hello. */
@@ -69,6 +80,7 @@ export class AttachSession {
   received(message: AttachUp): void {
     if (this.over) return;
     try {
+      if (message.fault !== undefined) throw protocolError(message.fault);
       if (message.replies) this.replied(message.replies.entries.length, message);
       else if (message.hello) void this.hello(message).catch((error: unknown) => this.fail(error));
       else if (message.goodbye) void this.goodbye();
@@ -125,6 +137,7 @@ export class AttachSession {
   private async hello(message: AttachUp): Promise<void> {
     if (this.helloSeen) throw protocolError('a stream says hello once');
     this.helloSeen = true;
+    this.patience.stop();
     const { attachments, clock, limits, logger } = this.deps;
     const { instance, maxCalls, maxBytes } = readHello(message.hello, limits);
     this.instance = instance;
@@ -189,6 +202,7 @@ export class AttachSession {
 
   private finish(): void {
     this.over = true;
+    this.patience.stop();
     this.renewal?.stop();
     if (this.attachment !== undefined) {
       this.attachment.broken();

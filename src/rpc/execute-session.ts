@@ -19,7 +19,6 @@ import {
   type Frame,
   kindOf,
   methodNames,
-  MOST_FRAME_ENTRIES,
   type RawCall,
 } from '../wire/execute-stream';
 import { FRAME_BYTES, Framer } from '../wire/framer';
@@ -92,9 +91,8 @@ export class ExecuteSession implements Abortable {
 
   received(frame: Frame<RawCall>): void {
     if (this.over) return;
-    if (frame.tooMany) {
-      const text = `a frame has more than the ${MOST_FRAME_ENTRIES} entries that it may have`;
-      this.end(toStatus(new TccError('INVALID_REQUEST', text)));
+    if (frame.fault !== undefined) {
+      this.end(toStatus(new TccError('INVALID_REQUEST', frame.fault)));
       return;
     }
     const nowMs = this.deps.clock.monotonicMs();
@@ -147,6 +145,7 @@ export class ExecuteSession implements Abortable {
     const { id, timeoutMs } = call;
     if (this.draining !== undefined) throw this.draining;
     if (id === 0) throw invalid('id', 'must not be 0');
+    if (call.unreadable !== null) throw invalid('request', call.unreadable);
     const request = kind && call[kind];
     if (kind === undefined || !request) throw invalid('request', 'must be one of those that this coordinator knows');
     if (this.entries.has(id)) throw invalid('id', `is that of another entry (${id}) that is not answered yet`);

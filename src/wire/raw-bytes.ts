@@ -1,5 +1,5 @@
 /** A view into more than this many bytes that are not its own is worth a copy. */
-const BORROWED_BYTES = 16_384;
+export const BORROWED_BYTES = 16_384;
 
 const NO_BYTES = Buffer.alloc(0);
 

@@ -73,7 +73,17 @@ export function toStatus(error: unknown): WireStatus {
 /** Reads what toStatus wrote, and any other gRPC error as far as it goes. */
 export function readStatus(error: ServiceError): StatusReport {
   const trailer = readTrailer(error);
-  return { ...(trailer ? decodeDetails(trailer) : noDetails), status: statusName(error.code), message: error.details };
+  return { ...(trailer ? decodeDetails(trailer) : noDetails), ...endOf(error) };
+}
+
+/**
+ * The code and the text that a call ended with. grpc-js fails a call whose reply is compressed in a way that it does not know with
+ * neither (1.14.7), whatever its types say.
+ */
+export function endOf(error: Partial<ServiceError>): { readonly status: StatusName; readonly message: string } {
+  const { code, details } = error;
+  if (code === undefined) return { status: 'INTERNAL', message: details ?? 'the reply could not be read' };
+  return { status: statusName(code), message: details ?? '' };
 }
 
 /** The name of a status code; UNKNOWN for a number that is none, as gRPC wants it. */

@@ -37,6 +37,9 @@ const DEADLINE_GRAIN_MS = 5;
 /** Ids are of type uint32; 0 is none. */
 const LAST_ID = 2 ** 32 - 1;
 
+/** What a call fails with when its answer is of another kind. */
+const NO_ANSWER = 'the answer holds neither a response nor a failure';
+
 /** The coordinator, or something before it, cannot carry calls in this way: they must go by unary calls. */
 export class StreamRefused extends Error {
   override readonly name = 'StreamRefused';
@@ -69,6 +72,8 @@ export class CallStream {
   private lastId = 0;
   private usedAtMs: number;
   private state: 'open' | 'ending' | 'over' = 'open';
+  /** Why the coordinator's frames cannot be read. */
+  private fault: string | undefined;
 
   /** `ended` hears once of the end, also of an end by itself; `refused` when the server will not have such streams. */
   constructor(
@@ -81,7 +86,7 @@ export class CallStream {
     this.ended = deps.ended;
     this.framer = new Framer((frame) => duplex.write(frame));
     this.timer = new EarliestTimer(deps.clock, (nowMs) => this.look(nowMs));
-    duplex.on('data', ({ entries }: Frame<RawReply>) => this.received(entries));
+    duplex.on('data', (frame: Frame<RawReply>) => this.received(frame));
     duplex.on('drain', () => this.framer.drained());
     duplex.on('status', (end: EndStatus) => this.finish(end));
     // The status says the same; without a listener an error would end the process.
@@ -113,21 +118,33 @@ export class CallStream {
     });
   }
 
-  /** Ends it now. Calls that are open end by their signals before. */
-  close(): void {
+  /** Ends it now; calls that are open fail as on a lost connection, and `why` is what they say. */
+  close(why = 'the client is closed'): void {
     this.duplex.cancel();
-    this.finish({ code: status.UNAVAILABLE, details: 'the client is closed', metadata: new Metadata() });
+    this.finish({ code: status.UNAVAILABLE, details: why, metadata: new Metadata() });
   }
 
-  private received(replies: readonly RawReply[]): void {
-    for (const reply of replies) {
+  private received({ entries, fault }: Frame<RawReply>): void {
+    if (fault !== undefined) {
+      this.spoil(fault);
+      return;
+    }
+    for (const reply of entries) {
       const call = this.taken(reply.id);
       if (call === undefined) continue;
       const response = reply[call.kind];
       if (reply.failure !== null) call.reject(errorOf(reply.failure));
       else if (response !== null) call.resolve(response);
-      else call.reject(serviceError(status.INTERNAL, 'the answer holds neither a response nor a failure'));
+      else call.reject(serviceError(status.INTERNAL, reply.unreadable ?? NO_ANSWER));
     }
+  }
+
+  /** A frame that cannot be read may hold an answer to any call: the stream is given up, and `finish` hears of it. */
+  private spoil(fault: string): void {
+    if (this.state === 'over') return;
+    this.fault ??= fault;
+    this.state = 'ending';
+    this.duplex.cancel();
   }
 
   /** The call, which is not open any more. */
@@ -172,13 +189,14 @@ export class CallStream {
     return nowMs + IDLE_MS;
   }
 
-  private finish(end: EndStatus): void {
+  private finish(heard: EndStatus): void {
     if (this.state === 'over') return;
     // What has arrived before the end still counts.
     while ((this.duplex.read() as unknown) !== null);
     this.state = 'over';
     this.timer.stop();
     this.framer.close();
+    const end = this.fault === undefined ? heard : unreadable(this.fault);
     const refused = refusals.has(end.code);
     const error = refused ? new StreamRefused(end.details) : lostError(end);
     for (const id of [...this.open.keys()]) this.taken(id)?.reject(error);
@@ -217,6 +235,11 @@ function lostError({ code, details, metadata }: EndStatus): ServiceError {
         metadata,
       );
   }
+}
+
+/** How a stream ends whose frames cannot be read here: a unary answer still may be. */
+function unreadable(fault: string): EndStatus {
+  return { code: status.INVALID_ARGUMENT, details: `a frame cannot be read: ${fault}`, metadata: new Metadata() };
 }
 
 /** Undefined for a request that plain JavaScript has filled with something else than the types say. */

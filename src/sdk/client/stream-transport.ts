@@ -2,6 +2,7 @@ import type { Clock } from '../../lib/clock';
 import { executeStreamMethod } from '../../wire/execute-stream';
 import { kindsByPath } from './calls';
 import { CallStream, StreamRefused } from './call-stream';
+import type { Vitals } from './pulse';
 import type { CallLimits, GrpcTransport, Method, Transport } from './transport';
 
 /**
@@ -14,7 +15,7 @@ const UNARY_MS = 60_000;
  * Carries calls on one stream per coordinator, opened at the first call and again after it broke; by unary calls what does not
  * fit: other methods, requests larger than a frame, and coordinators that refuse streams. All of it shares their connections.
  */
-export class StreamTransport implements Transport {
+export class StreamTransport implements Transport, Vitals {
   private readonly unary: GrpcTransport;
   private readonly clock: Clock;
   private readonly streams = new Map<string, CallStream>();
@@ -57,6 +58,15 @@ export class StreamTransport implements Transport {
 
   isConnected(address: string): boolean {
     return this.unary.isConnected(address);
+  }
+
+  ping(address: string, limits: CallLimits): Promise<void> {
+    return this.unary.ping(address, limits);
+  }
+
+  drop(address: string, why: string): void {
+    this.streams.get(address)?.close(why);
+    this.unary.drop(address);
   }
 
   close(): void {

@@ -31,9 +31,17 @@ import { FRAME_BYTES, FRAME_ENTRIES, Framer } from '../../wire/framer';
 import { failed, type Answer } from './answer';
 import type { CallHandler } from './call-handler';
 
+/** A stream to a coordinator, and the connection that it stands on. */
+export interface AttachConnection {
+  readonly stream: ClientDuplexStream<AttachUp, AttachDown>;
+  close(): void;
+}
+
 export interface AttachLinkDeps {
   readonly handler: Pick<CallHandler, 'handle'>;
   readonly credentials: ChannelCredentials;
+  /** Opens the stream to an address. Default: by gRPC, with these credentials. */
+  readonly connect?: (address: string) => AttachConnection;
   /** The coordinator has accepted, or says that the coordinators have changed. */
   readonly welcomed: (welcome: RawWelcome) => void;
   /** The stream is over; without an error when the coordinator ended it. */
@@ -50,7 +58,7 @@ const streamOptions = {
 export class AttachLink {
   readonly address: string;
   private readonly deps: AttachLinkDeps;
-  private readonly client: Client;
+  private readonly connection: AttachConnection;
   private readonly stream: ClientDuplexStream<AttachUp, AttachDown>;
   private framer: Framer<RawReplyEntry>;
   /** What one message to the coordinator may hold. */
@@ -62,13 +70,8 @@ export class AttachLink {
   constructor(address: string, hello: RawHello, deps: AttachLinkDeps) {
     this.address = address;
     this.deps = deps;
-    this.client = new Client(address, deps.credentials, streamOptions);
-    this.stream = this.client.makeBidiStreamRequest(
-      attachMethod.path,
-      attachMethod.requestSerialize,
-      attachMethod.responseDeserialize,
-      new Metadata(),
-    );
+    this.connection = deps.connect?.(address) ?? connectByGrpc(address, deps.credentials);
+    this.stream = this.connection.stream;
     this.framer = new Framer((entries) => this.send(entries));
     this.stream.on('data', (message: AttachDown) => this.received(message));
     this.stream.on('drain', () => this.framer.drained());
@@ -97,11 +100,18 @@ export class AttachLink {
       this.deps.welcomed(message.welcome);
     } else if (message.update) {
       this.deps.welcomed(message.update);
+    } else if (message.fault !== undefined) {
+      // The next stream may do better; which calls were in it nobody can say.
+      this.close(new Error(message.fault));
     }
     // A goodbye needs no answer: the coordinator waits for the replies that are due, and ends the stream.
   }
 
-  private called({ id, phase, call }: RawCallEntry): void {
+  private called({ id, phase, call, unreadable }: RawCallEntry): void {
+    if (unreadable !== undefined) {
+      this.reply(id, failed('INVALID_ARGUMENT', unreadable));
+      return;
+    }
     const name = phaseNames[phase];
     if (name === undefined) {
       this.reply(id, failed('UNIMPLEMENTED', `this participant knows no phase ${phase}`));
@@ -147,9 +157,16 @@ export class AttachLink {
     this.running.clear();
     // What the coordinator ended is half open until this side ends as well.
     this.stream.end();
-    this.client.close();
+    this.connection.close();
     this.deps.ended(error);
   }
+}
+
+function connectByGrpc(address: string, credentials: ChannelCredentials): AttachConnection {
+  const client = new Client(address, credentials, streamOptions);
+  const { path, requestSerialize, responseDeserialize } = attachMethod;
+  const stream = client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize, new Metadata());
+  return { stream, close: () => client.close() };
 }
 
 /** What a frame has around its largest entry: tags, lengths, the content type. */

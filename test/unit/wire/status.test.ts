@@ -143,3 +143,8 @@ describe('status', () => {
     expect([0, 14, 17, -1, 1.5].map(statusName)).toEqual(['OK', 'UNAVAILABLE', 'UNKNOWN', 'UNKNOWN', 'UNKNOWN']);
   });
 });
+
+test('an error of a call without code and text, as grpc-js has them, is INTERNAL with a sentence', () => {
+  const error = new Error('Compression method not supported: br') as never;
+  expect(readStatus(error)).toMatchObject({ status: 'INTERNAL', message: 'the reply could not be read' });
+});
