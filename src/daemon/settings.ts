@@ -34,7 +34,7 @@ const LONGEST_MS = 2 ** 31 - 1;
 const MIB = 1024 * 1024;
 
 const DATABASE_URLS =
-  'sqlite:PATH, mysql://user:password@host:port/database or mariadb://user:password@host:port/database';
+  'sqlite:PATH, mysql://user:password@host:port/database or mariadb://user:password@host:port/database (several hosts: h1:3306,h2:3306)';
 
 const method = text('the full name of a method, such as /stock.v1.StockService/Reserve', isMethod);
 

@@ -10,10 +10,15 @@ export interface SqliteAddress {
   readonly path: string;
 }
 
-export interface MysqlAddress {
-  readonly kind: 'mysql';
+export interface MysqlHost {
   readonly host: string;
   readonly port: number;
+}
+
+export interface MysqlAddress extends MysqlHost {
+  readonly kind: 'mysql';
+  /** Every host that the URL names, in its order; `host` and `port` are one of them, at first the first. */
+  readonly hosts: readonly MysqlHost[];
   readonly user: string;
   readonly password: string;
   readonly database: string;
@@ -30,14 +35,17 @@ export interface Tls {
 
 const DEFAULT_MYSQL_PORT = 3306;
 
+/** As many as a replication group may have members. Each is asked a small question twice a second. */
+const MOST_HOSTS = 9;
+
 /** As the mysql client names them, and in its order of strictness. */
 const SSL_MODES = ['DISABLED', 'REQUIRED', 'VERIFY_CA', 'VERIFY_IDENTITY'] as const;
 
 const OPTIONS = new Set(['ssl-mode', 'ssl-ca', 'ssl-cert', 'ssl-key']);
 
 /**
- * Reads `sqlite:PATH`, `mysql://user:password@host:port/database` or `mariadb://…`; the latter two with
- * `?ssl-mode=DISABLED|REQUIRED|VERIFY_CA|VERIFY_IDENTITY` (default DISABLED; VERIFY_IDENTITY when a CA is given),
+ * Reads `sqlite:PATH`, `mysql://user:password@host:port/database` or `mariadb://…`; the latter two with several
+ * hosts (`h1:3306,h2:3306`) of which one takes writes at a time, and with `?ssl-mode=DISABLED|REQUIRED|VERIFY_CA|VERIFY_IDENTITY` (default DISABLED; VERIFY_IDENTITY when a CA is given),
  * `ssl-ca`, `ssl-cert` and `ssl-key` (paths of PEM files). Throws INVALID_REQUEST, without the password in its text.
  */
 export function parseDatabaseUrl(text: string): DatabaseAddress {
@@ -55,26 +63,78 @@ function sqliteAddress(rest: string): SqliteAddress {
 }
 
 function mysqlAddress(text: string): MysqlAddress {
-  let url: URL;
-  try {
-    url = new URL(text);
-  } catch {
-    throw invalid('it cannot be read as mysql://user:password@host:port/database');
-  }
-  const database = decodeURIComponent(url.pathname.slice(1));
+  const [before, hostList, after] = split(text);
+  const [url, ...others] = hostList.split(',').map((host) => readUrl(before + host + after));
+  if (url === undefined) throw invalid('the host is missing');
+  const database = decoded(url.pathname.slice(1));
   if (!/^[A-Za-z0-9_$-]{1,64}$/.test(database)) {
     throw invalid('the path must name the database, as in mysql://host:3306/tcc (letters, digits, _, $, -)');
   }
-  if (url.hostname === '') throw invalid('the host is missing');
+  const hosts = hostsOf([url, ...others]);
   return {
     kind: 'mysql',
-    host: url.hostname.replace(/^\[(.*)\]$/, '$1'),
-    port: url.port === '' ? DEFAULT_MYSQL_PORT : Number(url.port),
-    user: url.username === '' ? 'root' : decodeURIComponent(url.username),
-    password: decodeURIComponent(url.password),
+    ...hosts[0],
+    hosts,
+    user: url.username === '' ? 'root' : decoded(url.username),
+    password: decoded(url.password),
     database,
     tls: tlsOf(url.searchParams),
   };
+}
+
+/** The hosts' part and what is around it. A comma in a password is no separator: the hosts begin after the last @. */
+function split(text: string): readonly [before: string, hosts: string, after: string] {
+  const start = text.indexOf('//') + 2;
+  const length = text.slice(start).search(/[/?#]/);
+  const end = length < 0 ? text.length : start + length;
+  const from = Math.max(text.lastIndexOf('@', end - 1) + 1, start);
+  return [text.slice(0, from), text.slice(from, end), text.slice(end)];
+}
+
+function readUrl(text: string): URL {
+  try {
+    return new URL(text);
+  } catch {
+    throw invalid('it cannot be read as mysql://user:password@host:port/database');
+  }
+}
+
+/** A stray % cannot be decoded; the error that says so must not show the text. */
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    throw invalid('a % must be followed by two hexadecimal digits (write %25 for %)');
+  }
+}
+
+function hostsOf(urls: readonly [URL, ...URL[]]): readonly [MysqlHost, ...MysqlHost[]] {
+  if (urls.length > MOST_HOSTS) throw invalid(`it names ${urls.length} hosts; at most ${MOST_HOSTS} are allowed`);
+  const [first, ...others] = urls.map(hostOf);
+  if (first === undefined) throw invalid('the host is missing');
+  const hosts = [first, ...others] as const;
+  const names = hosts.map(nameOf);
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  if (twice !== undefined) throw invalid(`it names ${twice} twice`);
+  return hosts;
+}
+
+function hostOf(url: URL): MysqlHost {
+  if (url.hostname === '') throw invalid('the host is missing');
+  return {
+    host: url.hostname.replace(/^\[(.*)\]$/, '$1'),
+    port: url.port === '' ? DEFAULT_MYSQL_PORT : Number(url.port),
+  };
+}
+
+/** host:port, for logs and errors. */
+export function nameOf({ host, port }: MysqlHost): string {
+  return `${host}:${port}`;
+}
+
+/** All hosts and the database, for logs and errors: never with user or password. */
+export function labelOf({ hosts, database }: MysqlAddress): string {
+  return `${hosts.map(nameOf).join(',')}/${database}`;
 }
 
 function tlsOf(options: URLSearchParams): Tls | undefined {

@@ -12,6 +12,11 @@ export interface Database {
   transaction<T>(work: (connection: Connection) => Promise<T>): Promise<T>;
   /** Runs `work` on one connection, each statement by itself (autocommit). */
   session<T>(work: (connection: Connection) => Promise<T>): Promise<T>;
+  /**
+   * Commits these writes as one transaction, in one round trip where the server can: for statements of which none depends on
+   * what another one found. Resolves with what each wrote. A single one goes by itself, and is atomic all the same.
+   */
+  script(statements: readonly Sql[]): Promise<readonly Written[]>;
   /** Closes every connection. What still runs may fail. */
   close(): Promise<void>;
 }
@@ -20,6 +25,12 @@ export interface Database {
 export interface Connection {
   read(sql: string, values?: readonly SqlValue[]): Promise<readonly Row[]>;
   write(sql: string, values?: readonly SqlValue[]): Promise<Written>;
+}
+
+/** A statement and its values. */
+export interface Sql {
+  readonly text: string;
+  readonly values: readonly SqlValue[];
 }
 
 export type SqlValue = string | number | null | Uint8Array;

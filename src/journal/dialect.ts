@@ -9,6 +9,8 @@ export interface Dialect {
   readonly now: string;
   /** The same, and the statement's Written.stampMs tells it: an exact time without another round trip. */
   readonly stamp: string;
+  /** The time that the last statement with a `stamp` wrote over this connection; 0 when it touched no row. */
+  readonly stamped: string;
   /**
    * Ends a SELECT that locks its rows until the transaction ends, and so waits for a session that is still committing: a plain
    * read would miss what that one writes. SQLite's transactions lock the whole file already. (TiDB knows no shared locks.)
@@ -26,6 +28,7 @@ export const mysqlDialect: Dialect = {
   name: 'mysql',
   now: MYSQL_NOW,
   stamp: `LAST_INSERT_ID(${MYSQL_NOW})`,
+  stamped: 'LAST_INSERT_ID()',
   forUpdate: ' FOR UPDATE',
 };
 
@@ -34,6 +37,7 @@ export const sqliteDialect: Dialect = {
   name: 'sqlite',
   now: ':now',
   stamp: ':now',
+  stamped: ':now',
   forUpdate: '',
 };
 
@@ -42,18 +46,25 @@ const MYSQL_CONTENTION = new Set([1205, 1213, 1020, 3101, 3572]);
 
 /**
  * The server cannot serve this now, though another one, or this one later, can: too many connections (1040, 1203, 1226),
- * shutting down (1053), killed (1317, 1927), read-only (1290, 1792, 1836), not in its cluster (1047, 3100), full (1021, 1114),
+ * shutting down (1053, 3032, 3168), killed (1317, 1927), read-only (1290, 1792, 1836, 1874), not in its cluster (1047, 3100),
+ * or not heard by it (3796, 3797, 3798, 3799: a read that was to wait for the group), full (1021, 1114),
  * out of time (1969, 3024), idle too long (4031), and every refusal to let us in (1044, 1045, 1049, 1129, 1130, 1251).
  */
 const MYSQL_UNREACHABLE = new Set([
-  1021, 1040, 1044, 1045, 1047, 1049, 1053, 1114, 1129, 1130, 1203, 1226, 1251, 1290, 1317, 1792, 1836, 1927, 1969,
-  3024, 3100, 4031,
+  1021, 1040, 1044, 1045, 1047, 1049, 1053, 1114, 1129, 1130, 1203, 1226, 1251, 1290, 1317, 1792, 1836, 1874, 1927,
+  1969, 3024, 3032, 3100, 3168, 3796, 3797, 3798, 3799, 4031,
 ]);
 
-/** What an error of mysql2 means. Errors that are not the server's own words are the connection's. */
-export function mysqlFault(error: unknown): FaultKind {
+/** Whether an error of mysql2 is the server's own word; any other is the connection's, and tells nothing of the server. */
+export function isServersWord(error: unknown): boolean {
   const { errno, sqlState } = error as { errno?: unknown; sqlState?: unknown };
-  if (typeof errno !== 'number' || typeof sqlState !== 'string') return 'unreachable';
+  return typeof errno === 'number' && typeof sqlState === 'string';
+}
+
+/** What an error of mysql2 means. */
+export function mysqlFault(error: unknown): FaultKind {
+  if (!isServersWord(error)) return 'unreachable';
+  const { errno } = error as { errno: number };
   if (errno === 1062) return 'duplicate';
   if (MYSQL_CONTENTION.has(errno)) return 'contention';
   return MYSQL_UNREACHABLE.has(errno) ? 'unreachable' : 'rejected';

@@ -1,3 +1,5 @@
+import type { Socket } from 'node:net';
+
 import { createPool, type Pool, type PoolConnection, type PoolOptions, type ResultSetHeader } from 'mysql2';
 
 import {
@@ -6,12 +8,14 @@ import {
   type Connection,
   type Database,
   type Row,
+  type Sql,
   type SqlValue,
   type Written,
 } from './database';
-import type { MysqlAddress, Tls } from './database-url';
-import { mysqlDialect, mysqlFault } from './dialect';
+import type { MysqlAddress } from './database-url';
+import { isServersWord, mysqlDialect, mysqlFault } from './dialect';
 import { withValues } from './mysql-literals';
+import { sslOptions } from './mysql-tls';
 
 export interface MysqlOptions {
   /** Connections at most. */
@@ -19,6 +23,10 @@ export interface MysqlOptions {
   readonly connectTimeoutMs: number;
   /** For each statement; a connection whose statement took longer is destroyed, because its answer may still come. */
   readonly queryTimeoutMs: number;
+  /** Statements that set up each new connection, after those that every connection gets. Default: none. */
+  readonly session?: readonly string[];
+  /** Opens the socket of a connection, for whoever must be able to cut it. Default: the driver does. */
+  readonly openSocket?: () => Socket;
 }
 
 /**
@@ -28,7 +36,7 @@ export interface MysqlOptions {
 const WAITING_FOR_CONNECTION = 10_000;
 
 /** A dead peer that never says goodbye is found after so long. */
-const KEEPALIVE_AFTER_MS = 10_000;
+export const KEEPALIVE_AFTER_MS = 10_000;
 
 /** How long a statement waits for a row lock before the transaction is rolled back and run again. */
 const LOCK_WAIT_SECONDS = 3;
@@ -52,6 +60,9 @@ const SESSION = [
 /** A command byte and its header. */
 const PACKET_OVERHEAD = 64;
 
+/** BEGIN, COMMIT and what separates them. */
+const SCRIPT_OVERHEAD = 32;
+
 /** MySQL, MariaDB and what speaks their protocol, through mysql2's pool. */
 export class MysqlDatabase implements Database {
   readonly dialect = mysqlDialect;
@@ -60,25 +71,17 @@ export class MysqlDatabase implements Database {
   /** What `prepare` found, for the connections that are set up. */
   private readonly longest = new WeakMap<PoolConnection, number>();
   private readonly queryTimeoutMs: number;
+  private readonly settings: readonly string[];
 
   constructor(address: MysqlAddress, options: MysqlOptions) {
     this.label = `${address.host}:${address.port}/${address.database}`;
     this.queryTimeoutMs = options.queryTimeoutMs;
+    this.settings = [...SESSION, ...(options.session ?? [])];
     this.pool = createPool(poolOptions(address, options));
   }
 
   async transaction<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
-    return this.lend(async (lent) => {
-      await lent.send('BEGIN');
-      try {
-        const result = await work(lent);
-        await lent.commit();
-        return result;
-      } catch (error) {
-        await lent.rollback();
-        throw error;
-      }
-    });
+    return this.lend((lent) => lent.transaction(work));
   }
 
   async session<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
@@ -89,6 +92,16 @@ export class MysqlDatabase implements Database {
         write: (sql, values) => lent.write(sql, values).catch(asUnknown),
       }),
     );
+  }
+
+  async script(statements: readonly Sql[]): Promise<readonly Written[]> {
+    const texts = statements.map(({ text, values }) => withValues(text, values));
+    const [first] = texts;
+    if (first === undefined) return [];
+    return this.lend(async (lent) => {
+      if (texts.length === 1) return [await lent.writeText(first).catch(asUnknown)];
+      return lent.takes(texts) ? lent.script(texts) : lent.transaction(() => lent.writeEach(texts));
+    });
   }
 
   close(): Promise<void> {
@@ -102,7 +115,7 @@ export class MysqlDatabase implements Database {
     const connection = await this.acquire();
     const lent = new LentConnection(connection, this.queryTimeoutMs, this.longest.get(connection));
     try {
-      this.longest.set(connection, await lent.prepare());
+      this.longest.set(connection, await lent.prepare(this.settings));
       return await work(lent);
     } finally {
       if (lent.isUsable) connection.release();
@@ -136,25 +149,81 @@ class LentConnection implements Connection {
   }
 
   /** Sets the session up when it is new. Returns how many bytes a statement may have: the server hangs up on a longer one. */
-  async prepare(): Promise<number> {
+  async prepare(settings: readonly string[]): Promise<number> {
     if (this.longest !== undefined) return this.longest;
-    for (const setting of SESSION) await this.send(setting);
+    for (const setting of settings) await this.send(setting);
     const [row] = await this.read('SELECT @@max_allowed_packet AS bytes');
     this.longest = Number(row?.['bytes']) - PACKET_OVERHEAD;
     return this.longest;
+  }
+
+  async transaction<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
+    await this.send('BEGIN');
+    try {
+      const result = await work(this);
+      await this.commit();
+      return result;
+    } catch (error) {
+      await this.rollback();
+      throw error;
+    }
   }
 
   async read(sql: string, values: readonly SqlValue[] = []): Promise<readonly Row[]> {
     return (await this.send(withValues(sql, values))) as readonly Row[];
   }
 
-  async write(sql: string, values: readonly SqlValue[] = []): Promise<Written> {
-    const header = (await this.send(withValues(sql, values))) as ResultSetHeader;
-    return { rows: header.affectedRows, stampMs: header.insertId };
+  write(sql: string, values: readonly SqlValue[] = []): Promise<Written> {
+    return this.writeText(withValues(sql, values));
+  }
+
+  async writeText(sql: string): Promise<Written> {
+    return writtenOf((await this.send(sql)) as ResultSetHeader);
+  }
+
+  async writeEach(texts: readonly string[]): Promise<readonly Written[]> {
+    const written: Written[] = [];
+    for (const text of texts) written.push(await this.writeText(text));
+    return written;
+  }
+
+  /** Whether all of them fit into one packet to the server. */
+  takes(texts: readonly string[]): boolean {
+    const bytes = texts.reduce((sum, text) => sum + text.length + 1, SCRIPT_OVERHEAD);
+    return this.longest !== undefined && bytes <= this.longest;
+  }
+
+  /**
+   * Begin, statements and commit in one round trip. The server stops at the first that fails: when that is one of the
+   * statements, nothing is committed. A connection that breaks meanwhile says nothing about any of them (I9).
+   */
+  async script(texts: readonly string[]): Promise<readonly Written[]> {
+    let answered = 0;
+    try {
+      const script = `BEGIN;${texts.join(';')};COMMIT`;
+      const results = (await query(
+        this.connection,
+        script,
+        this.timeoutMs,
+        () => (answered += 1),
+      )) as ResultSetHeader[];
+      return results.slice(1, -1).map(writtenOf);
+    } catch (error) {
+      const cause = error instanceof Error ? error.cause : undefined;
+      const isCommits = answered > texts.length && !isFault(error, 'contention');
+      if (isServersWord(cause) && !isCommits) {
+        // As in `send`: a server that became read-only would refuse the next batch as well.
+        if (isFault(error, 'unreachable')) this.isUsable = false;
+        await this.rollback();
+        throw error;
+      }
+      this.isUsable = false;
+      throw new DatabaseFault('unknown', 'the reply to a commit was lost', error);
+    }
   }
 
   /** Any failure but a certain roll-back leaves the outcome unknown (I9). */
-  async commit(): Promise<void> {
+  private async commit(): Promise<void> {
     try {
       await this.send('COMMIT');
     } catch (error) {
@@ -165,7 +234,7 @@ class LentConnection implements Connection {
   }
 
   /** A connection that cannot roll back is closed, and then the server rolls back by itself. */
-  async rollback(): Promise<void> {
+  private async rollback(): Promise<void> {
     if (!this.isUsable) return;
     await this.send('ROLLBACK').catch(() => {
       this.isUsable = false;
@@ -173,7 +242,7 @@ class LentConnection implements Connection {
   }
 
   /** The text of a statement is plain ASCII (see withValues), so that its length is its bytes. */
-  async send(sql: string): Promise<unknown> {
+  private async send(sql: string): Promise<unknown> {
     if (this.longest !== undefined && sql.length > this.longest) {
       throw new DatabaseFault(
         'rejected',
@@ -194,9 +263,14 @@ function asUnknown(error: unknown): never {
   throw error;
 }
 
-function query(connection: PoolConnection, sql: string, timeout: number): Promise<unknown> {
+function writtenOf(header: ResultSetHeader): Written {
+  return { rows: header.affectedRows, stampMs: header.insertId };
+}
+
+/** `answered` is called for each statement that went well, as its answer comes. */
+function query(connection: PoolConnection, sql: string, timeout: number, answered?: () => void): Promise<unknown> {
   return new Promise((resolve, reject) => {
-    connection.query({ sql, timeout }, (error, result) => {
+    const command = connection.query({ sql, timeout }, (error, result) => {
       if (error === null) {
         resolve(result);
         return;
@@ -205,6 +279,7 @@ function query(connection: PoolConnection, sql: string, timeout: number): Promis
       delete (error as { sql?: string }).sql;
       reject(new DatabaseFault(mysqlFault(error), error.message, error));
     });
+    if (answered !== undefined) command.on('result', answered);
   });
 }
 
@@ -216,27 +291,19 @@ function poolOptions(address: MysqlAddress, options: MysqlOptions): PoolOptions 
     password: address.password,
     database: address.database,
     ...(address.tls === undefined ? {} : { ssl: sslOptions(address.tls) }),
+    ...(options.openSocket === undefined ? {} : { stream: options.openSocket }),
     charset: 'utf8mb4_bin',
     // With FOUND_ROWS an UPDATE counts the rows that met its conditions, changed or not: exactly what a compare-and-set asks.
     // The statements come with their values in them; the driver would read every one to its end in search of placeholders.
     queryFormat: (sql: string) => sql,
     flags: ['+FOUND_ROWS', '-LOCAL_FILES'],
-    multipleStatements: false,
+    // A batch is sent whole (see `script`). No statement holds text that is not written in hexadecimal or known to be plain.
+    multipleStatements: true,
     connectionLimit: options.connections,
     maxIdle: options.connections,
     queueLimit: WAITING_FOR_CONNECTION,
     connectTimeout: options.connectTimeoutMs,
     enableKeepAlive: true,
     keepAliveInitialDelay: KEEPALIVE_AFTER_MS,
-  };
-}
-
-function sslOptions(tls: Tls): NonNullable<PoolOptions['ssl']> & object {
-  return {
-    ...(tls.ca === undefined ? {} : { ca: tls.ca }),
-    ...(tls.cert === undefined ? {} : { cert: tls.cert }),
-    ...(tls.key === undefined ? {} : { key: tls.key }),
-    rejectUnauthorized: tls.rejectUnauthorized,
-    verifyIdentity: tls.verifyIdentity,
   };
 }

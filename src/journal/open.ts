@@ -1,15 +1,16 @@
 import type { Clock } from '../lib/clock';
 import { TccError, isTccError } from '../lib/errors';
 import { Lifecycle, type Stoppable } from '../lib/lifecycle';
-import type { Logger } from '../lib/logger';
+import { silentLogger, type Logger } from '../lib/logger';
 import type { Random } from '../lib/random';
 
-import { ROWS_PER_STATEMENT } from './batch-write';
+import { ROWS_PER_STATEMENT } from './script';
 import { Batcher, type BatcherCounters } from './batcher';
-import { connectDatabase } from './connect';
+import { connectDatabases, type Databases } from './connect';
 import { SqlCoordinatorStore } from './coordinator-store';
 import type { CoordinatorStore } from './coordinators';
 import { isFault, type Database } from './database';
+import { labelOf, parseDatabaseUrl } from './database-url';
 import type { Journal } from './journal';
 import { migrateDatabase, migrationStatusOf, type MigrationStatus } from './migrations';
 import { SqlParticipantStore } from './participant-store';
@@ -20,7 +21,7 @@ import { SqlJournal } from './sql-journal';
 import { SqlStore } from './store';
 
 export interface JournalOptions {
-  /** `sqlite:PATH`, `mysql://…` or `mariadb://…`; see parseDatabaseUrl. */
+  /** `sqlite:PATH`, `mysql://…` or `mariadb://…`, the latter two with one host or several; see parseDatabaseUrl. */
   readonly databaseUrl: string;
   /** Connections that commit batches side by side. */
   readonly lanes: number;
@@ -52,6 +53,8 @@ export interface OpenJournal extends Stoppable {
   readonly coordinators: CoordinatorStore;
   /** Where it is, without user and password. */
   readonly label: string;
+  /** The host that takes writes now, as host:port, or the database file; undefined while none of several hosts does. */
+  readonly host: string | undefined;
   /** What the batcher has done so far; for metrics. */
   readonly counters: Readonly<BatcherCounters>;
   /** The migrations, applied and to come. */
@@ -67,9 +70,6 @@ const QUEUE_SIZE = 100_000;
 /** A statement that changes the schema of a large table, or waits for another starter that does, may take so long. */
 const MIGRATION_TIMEOUT_MS = 600_000;
 
-/** Connections for everything but steps: loads, claims, lists. They never wait behind a batch nor hold one up. */
-const OTHER_CONNECTIONS = 4;
-
 /**
  * Connects, checks the server, migrates, and opens the journal. Stop it to answer what it accepted and close every connection.
  * Throws JOURNAL_UNAVAILABLE when the database cannot be reached (the caller may try again), INVALID_REQUEST for the
@@ -78,8 +78,8 @@ const OTHER_CONNECTIONS = 4;
 export async function openJournal(options: JournalOptions, deps: JournalDeps): Promise<OpenJournal> {
   const lifecycle = new Lifecycle();
   const logger = deps.logger.child({ module: 'journal' });
-  const steps = await openDatabase(lifecycle, options, options.lanes);
-  const others = steps.dialect.name === 'sqlite' ? steps : await openDatabase(lifecycle, options, OTHER_CONNECTIONS);
+  const databases = await lifecycle.start(() => connected(options, { ...deps, logger }));
+  const { steps, others } = databases;
   try {
     await atStart(options, deps, () => checkServer(others, options.durability, logger));
     if (options.migrate) {
@@ -93,6 +93,15 @@ export async function openJournal(options: JournalOptions, deps: JournalDeps): P
     throw startError(error, steps.label);
   }
   const settings = { queryTimeoutMs: options.queryTimeoutMs };
+  const retrier = new Retrier(settings, deps);
+  // Stopped once the batcher is empty: a read that is tried again by then is nobody's any more.
+  await lifecycle.start(() => ({
+    name: 'journal reads',
+    stop: () => {
+      retrier.stop();
+      return Promise.resolve();
+    },
+  }));
   const batcher = await lifecycle.start(() => {
     const store = new SqlStore(steps, new Retrier(settings, deps), options.retentionMs);
     const made = new Batcher(store, {
@@ -102,10 +111,12 @@ export async function openJournal(options: JournalOptions, deps: JournalDeps): P
     });
     return Object.assign(made, { name: 'journal batcher', stop: () => made.close() });
   });
-  const retrier = new Retrier(settings, deps);
   return {
     name: 'journal',
     label: steps.label,
+    get host() {
+      return databases.host();
+    },
     journal: new SqlJournal(others, batcher, retrier),
     participants: new SqlParticipantStore(others, retrier),
     coordinators: new SqlCoordinatorStore(others, retrier),
@@ -142,24 +153,30 @@ async function onDatabase<T>(
   deps: Timing,
   work: (database: Database) => Promise<T>,
 ): Promise<T> {
-  const database = connectDatabase(databaseUrl, { ...options, queryTimeoutMs: MIGRATION_TIMEOUT_MS, connections: 1 });
+  const { connectTimeoutMs } = options;
+  const patient = { databaseUrl, connectTimeoutMs, queryTimeoutMs: MIGRATION_TIMEOUT_MS, lanes: 1 };
+  const databases = await connected(patient, { ...deps, logger: silentLogger });
   try {
-    return await atStart(options, deps, () => work(database));
+    return await atStart(options, deps, () => work(databases.others));
   } catch (error) {
-    throw startError(error, database.label);
+    throw startError(error, databases.others.label);
   } finally {
-    await database.close();
+    await databases.stop();
   }
 }
 
-function openDatabase(lifecycle: Lifecycle, options: JournalOptions, connections: number): Promise<Database> {
-  const { databaseUrl, connectTimeoutMs, queryTimeoutMs } = options;
-  return lifecycle
-    .start(() => {
-      const database = connectDatabase(databaseUrl, { connections, connectTimeoutMs, queryTimeoutMs });
-      return { name: `database ${database.label}`, stop: () => database.close(), database };
-    })
-    .then(({ database }) => database);
+/** Only the first look for a primary may fail; nothing else is connected yet. */
+async function connected(
+  options: Timeouts & Pick<JournalOptions, 'databaseUrl' | 'lanes'>,
+  deps: JournalDeps,
+): Promise<Databases> {
+  const address = parseDatabaseUrl(options.databaseUrl);
+  try {
+    return await connectDatabases(address, options, deps);
+  } catch (error) {
+    if (!isFault(error) || address.kind === 'sqlite') throw error;
+    throw startError(new TccError('JOURNAL_UNAVAILABLE', '', { cause: error }), labelOf(address));
+  }
 }
 
 async function refuseOldSchema(database: Database): Promise<void> {

@@ -1,7 +1,11 @@
-import type { Database, Row, SqlValue } from './database';
+import type { Database, Row, Sql, SqlValue } from './database';
 import type { NewInstance, ParticipantStore, StoredAction, StoredInstance } from './participants';
 import type { Retrier } from './retry';
 import { number, text } from './rows';
+import { chunks } from './script';
+
+/** Rows that are forgotten in one commit: one each would take minutes for thousands, and all at once would hold as many locks. */
+const FORGOTTEN_AT_ONCE = 100;
 
 /** The registered participants over SQL. Registrations are rare: nothing here is batched. */
 export class SqlParticipantStore implements ParticipantStore {
@@ -47,15 +51,18 @@ export class SqlParticipantStore implements ParticipantStore {
   }
 
   /** Row by row and by key: what an instance renewed meanwhile stays. */
-  async forget(keptMs: number): Promise<void> {
+  async forget(keptMs: number, participant?: string): Promise<void> {
     const { now } = this.database.dialect;
     const { nowMs, instances } = await this.all();
-    for (const { participant, instanceId, expiresAt } of instances) {
-      if (expiresAt > nowMs - keptMs) continue;
-      await this.write(
-        `DELETE FROM tcc_participants WHERE participant = ? AND instance_id = ? AND expires_at <= ${now} - ?`,
-        [participant, instanceId, keptMs],
-      );
+    const ended = instances.filter(
+      (each) => each.expiresAt <= nowMs - keptMs && (participant === undefined || each.participant === participant),
+    );
+    const deletes = ended.map((each): Sql => ({
+      text: `DELETE FROM tcc_participants WHERE participant = ? AND instance_id = ? AND expires_at <= ${now} - ?`,
+      values: [each.participant, each.instanceId, keptMs],
+    }));
+    for (const some of chunks(deletes, FORGOTTEN_AT_ONCE)) {
+      await this.retrier.run(() => this.database.script(some));
     }
   }
 

@@ -8,8 +8,8 @@ export interface ParticipantStore {
   expire(participant: string, instanceId: string): Promise<void>;
   /** Every instance, live or expired, ordered by participant and by when it was last saved (oldest first); and the database's now. */
   all(): Promise<{ readonly nowMs: number; readonly instances: readonly StoredInstance[] }>;
-  /** Forgets instances that expired more than `keptMs` ago. */
-  forget(keptMs: number): Promise<void>;
+  /** Forgets instances that expired more than `keptMs` ago: all of them, or those of one participant. */
+  forget(keptMs: number, participant?: string): Promise<void>;
 }
 
 export interface NewInstance {

@@ -51,15 +51,21 @@ export function planOf(steps: readonly Step[]): Plan {
   return plan;
 }
 
-/** Whether the plan is a single statement, which needs no BEGIN and COMMIT: by itself it is atomic and durable. */
+/** Whether no statement of the plan depends on what another one found (see script.ts). */
+export function isScript(plan: Plan): boolean {
+  if (plan.registers.length > 0 || plan.answers.length > 0 || plan.postpones.length > 0 || plan.retries.length > 0)
+    return false;
+  if (plan.changes.size > 0 || plan.attempts.size > 0) return false;
+  for (const { first } of plan.decisions.values()) if (first.to !== 'CONFIRMING') return false;
+  return true;
+}
+
+/** Whether a plan that is no script is a single statement, which needs no BEGIN and COMMIT: by itself it is atomic and durable. */
 export function isOneStatement(plan: Plan): boolean {
   if (plan.registers.length > 0 || plan.changes.size > 0 || plan.attempts.size > 0) return false;
   const { begins, answers, decisions, postpones, finishes, retries } = plan;
-  const confirmsOnly = [...decisions.values()].every((group) => group.first.to === 'CONFIRMING');
-  if (!confirmsOnly || begins.some((step) => step.transaction.branches.length > 0)) return false;
-  const inserts = begins.length > 0 ? 1 : 0;
-  const retry = retries.length > 0 ? 1 : 0;
-  return inserts + answers.length + decisions.size + postpones.length + finishes.size + retry === 1;
+  if (begins.length > 0 || decisions.size > 0 || finishes.size > 0) return false;
+  return answers.length + postpones.length + (retries.length > 0 ? 1 : 0) === 1;
 }
 
 function inOrder(steps: readonly Step[]): readonly Step[] {

@@ -1,9 +1,9 @@
 /** The journal's SQL that reads, claims and purges. */
 import { transactionStatus } from './codes';
-import type { SqlValue } from './database';
+import type { Sql, SqlValue } from './database';
 import type { Dialect } from './dialect';
 import type { TransactionFilter } from './journal';
-import { list, OPEN, type Sql } from './statements';
+import { list, OPEN } from './statements';
 
 const TRANSACTION_COLUMNS =
   't.gid, t.name, t.mode, t.try_order, t.status, t.is_open, t.parked, t.reason_code, t.reason_branch_id, t.reason_message, t.created_at, t.deadline_at, t.due_at, t.decided_at, t.finished_at, t.rounds, t.epoch, t.worker';

@@ -1,3 +1,4 @@
+import { Abort } from '../lib/abort';
 import { backoffMs, type BackoffPolicy } from '../lib/backoff';
 import { sleep, type Clock } from '../lib/clock';
 import { TccError, isTccError } from '../lib/errors';
@@ -26,6 +27,7 @@ export class Retrier {
   private readonly shortBreakMs: number;
   private readonly clock: Clock;
   private readonly random: Random;
+  private readonly stopping = new Abort();
   /** Undefined while the database answers. */
   private goneSinceMs: number | undefined;
 
@@ -59,10 +61,20 @@ export class Retrier {
             ? startedMs + this.settlingMs
             : this.goneSinceMs + this.shortBreakMs;
         const pauseMs = backoffMs(PAUSES, failures, this.random);
-        if (this.clock.monotonicMs() + pauseMs > endMs) throw unavailable(error);
-        await sleep(this.clock, pauseMs);
+        if (this.isStopped() || this.clock.monotonicMs() + pauseMs > endMs) throw unavailable(error);
+        await sleep(this.clock, pauseMs, this.stopping);
+        if (this.isStopped()) throw unavailable(error);
       }
     }
+  }
+
+  /** Runs nothing again from now on: what waits to be run again fails at once, and no timer is left (I13). */
+  stop(): void {
+    this.stopping.abort();
+  }
+
+  private isStopped(): boolean {
+    return this.stopping.aborted;
   }
 
   private certain(error: unknown): unknown {

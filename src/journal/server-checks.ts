@@ -18,12 +18,10 @@ export function checkServer(database: Database, durability: 'warn' | 'refuse', l
   return database.session(async (connection) => {
     const version = await variable(connection, 'version');
     refuseTooOld(version);
-    const flush = await variable(connection, 'innodb_flush_log_at_trx_commit');
-    if (flush !== '1' && flush !== '') {
-      const why = `innodb_flush_log_at_trx_commit is ${flush}, not 1: a power cut may lose decisions that were promised`;
+    for (const { name, value, why } of await risks(connection)) {
       if (durability === 'refuse')
-        throw new TccError('WRONG_STATE', `the database ${database.label} is refused: ${why}`);
-      logger.warn({ database: database.label, innodbFlushLogAtTrxCommit: flush }, 'the database may lose commits');
+        throw new TccError('WRONG_STATE', `the database ${database.label} is refused: ${name} is ${value}: ${why}`);
+      logger.warn({ database: database.label, setting: name, value, why }, 'the database may lose commits');
     }
     const packetBytes = Number(await variable(connection, 'max_allowed_packet'));
     if (packetBytes < LEAST_PACKET_BYTES) {
@@ -33,6 +31,36 @@ export function checkServer(database: Database, durability: 'warn' | 'refuse', l
       );
     }
   });
+}
+
+interface Risk {
+  readonly name: string;
+  readonly value: string;
+  readonly why: string;
+}
+
+/** Settings with which a decision that was promised may be lost, or an older state taken for the truth. */
+async function risks(connection: Connection): Promise<readonly Risk[]> {
+  const found: Risk[] = [];
+  const check = async (name: string, isSafe: (value: string) => boolean, why: string) => {
+    const value = await variable(connection, name);
+    // A server that has no such setting has no such risk.
+    if (value !== '' && !isSafe(value)) found.push({ name, value, why });
+  };
+  const isOne = (value: string) => value === '1';
+  await check('innodb_flush_log_at_trx_commit', isOne, 'a power cut may lose decisions that were promised');
+  // With a binary log, recovery after a crash keeps only what is in it.
+  if ((await variable(connection, 'log_bin')) === 'ON') {
+    await check('sync_binlog', isOne, 'a power cut may lose decisions from the binary log, and with it at recovery');
+  }
+  if ((await variable(connection, 'group_replication_group_name')) !== '') {
+    await check(
+      'group_replication_consistency',
+      (value) => value !== 'EVENTUAL',
+      'a new primary may answer before it has applied what the old one had committed; set BEFORE_ON_PRIMARY_FAILOVER',
+    );
+  }
+  return found;
 }
 
 /** SHOW VARIABLES answers everywhere, and with nothing for what a server does not know. */

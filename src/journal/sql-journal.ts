@@ -2,13 +2,12 @@ import type { Transaction } from '../engine/model';
 import type { Step } from '../engine/step';
 
 import type { Batcher } from './batcher';
-import { chunks } from './batch-write';
-import type { Connection, Database, Row } from './database';
+import type { Connection, Database, Row, Sql } from './database';
 import type { Due, Journal, Lease, StepResult, StoredAttempt, TransactionFilter } from './journal';
 import * as sql from './read-statements';
 import type { Retrier } from './retry';
 import { attemptOf, number, text, transactionOf, transactionsOf } from './rows';
-import type { Sql } from './statements';
+import { chunks } from './script';
 
 /** Transactions that one DELETE removes: small, so that a purge never holds a lane's rows or the log for long. */
 const PURGED_AT_ONCE = 100;

@@ -1,6 +1,14 @@
 import { DatabaseSync } from '@photostructure/sqlite';
 
-import { DatabaseFault, type Connection, type Database, type Row, type SqlValue, type Written } from './database';
+import {
+  DatabaseFault,
+  type Connection,
+  type Database,
+  type Row,
+  type Sql,
+  type SqlValue,
+  type Written,
+} from './database';
 import { sqliteDialect, sqliteFault } from './dialect';
 
 /**
@@ -75,6 +83,14 @@ export class SqliteDatabase implements Database {
           }
         },
       });
+    });
+  }
+
+  script(statements: readonly Sql[]): Promise<readonly Written[]> {
+    return this.transaction(async (connection) => {
+      const written: Written[] = [];
+      for (const { text, values } of statements) written.push(await connection.write(text, values));
+      return written;
     });
   }
 

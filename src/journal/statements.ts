@@ -3,14 +3,8 @@
  * the keys, so that concurrent batches meet in the same order. Lists are as long as the caller's batch.
  */
 import { branchStatus, transactionStatus } from './codes';
-import type { SqlValue } from './database';
+import type { Sql, SqlValue } from './database';
 import type { Dialect } from './dialect';
-
-/** A statement and its values. */
-export interface Sql {
-  readonly text: string;
-  readonly values: readonly SqlValue[];
-}
 
 const { TRYING, CONFIRMING, CANCELLING } = {
   TRYING: transactionStatus.of('TRYING'),
@@ -64,16 +58,17 @@ export interface BranchRow {
   readonly triedBy: number;
   readonly payload: Uint8Array;
   readonly contentType: string;
-  readonly registeredAt: number;
 }
 
-export function insertBranches(rows: readonly BranchRow[]): Sql {
+/** Without `atMs` they are registered at the time of the statement before, which has written the dialect's `stamp`. */
+export function insertBranches(dialect: Dialect, rows: readonly BranchRow[], atMs?: number): Sql {
   const values: SqlValue[] = [];
   for (const row of rows) {
     values.push(row.gid, row.branchId, row.ordinal, row.participant, row.action, row.triedBy);
-    values.push(row.payload, row.contentType, row.registeredAt);
+    values.push(row.payload, row.contentType);
+    if (atMs !== undefined) values.push(atMs);
   }
-  const tuple = `?, ?, ?, ?, ?, ?, ?, ?, ${branchStatus.of('REGISTERED')}, 0, 0, '', ?`;
+  const tuple = `?, ?, ?, ?, ?, ?, ?, ?, ${branchStatus.of('REGISTERED')}, 0, 0, '', ${atMs === undefined ? dialect.stamped : '?'}`;
   return {
     text: `INSERT INTO tcc_branches (gid, branch_id, ordinal, participant, action, tried_by, payload, content_type, status, attempts, refusals, last_error, registered_at) VALUES ${tuples(tuple, rows.length)}`,
     values,

@@ -1,13 +1,15 @@
 import { gidOf, type Step } from '../engine/step';
 import { TccError, isTccError } from '../lib/errors';
 
-import { BatchWrite, chunks } from './batch-write';
+import { BatchResults } from './batch-results';
+import { BatchWrite } from './batch-write';
 import { isFault, type Connection, type Database } from './database';
 import type { StepResult, StepStore } from './journal';
-import { isOneStatement, planOf } from './plan';
+import { isOneStatement, isScript, type Plan, planOf } from './plan';
 import { selectGids, selectNow, selectTransactions } from './read-statements';
 import type { Retrier } from './retry';
 import { number, text, transactionsOf } from './rows';
+import { chunks, scriptOf } from './script';
 
 /**
  * A batch whose gids to begin exist is run again without those that do. Each run finds all of them, so that a second one
@@ -51,9 +53,24 @@ export class SqlStore implements StepStore {
 
   private write(steps: readonly Step[]): Promise<ReadonlyMap<string, StepResult>> {
     const plan = planOf(steps);
-    const work = (connection: Connection) =>
-      new BatchWrite(connection, this.database.dialect, this.retentionMs).run(plan);
+    if (isScript(plan)) return this.writeScript(plan);
+    const work = async (connection: Connection) => {
+      const results = new BatchResults();
+      await new BatchWrite(connection, this.database.dialect, this.retentionMs, results).run(plan);
+      return results.complete(connection, this.database.dialect);
+    };
     return isOneStatement(plan) ? this.database.session(work) : this.database.transaction(work);
+  }
+
+  /** The hot path: one round trip for the whole batch. What lost is looked at after it. */
+  private async writeScript(plan: Plan): Promise<ReadonlyMap<string, StepResult>> {
+    const { dialect } = this.database;
+    const lines = scriptOf(plan, dialect, this.retentionMs);
+    const written = await this.database.script(lines.map(({ statement }) => statement));
+    const results = new BatchResults();
+    for (const [index, { note }] of lines.entries()) note(written[index] ?? { rows: 0, stampMs: 0 }, results);
+    if (!results.isIncomplete) return results.known;
+    return this.database.session((connection) => results.complete(connection, dialect));
   }
 
   /** Those of the gids to begin that are there already, as they stand. */

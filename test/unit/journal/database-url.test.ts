@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { parseDatabaseUrl } from '../../../src/journal/database-url';
+import { labelOf, parseDatabaseUrl, type MysqlAddress } from '../../../src/journal/database-url';
 
 describe('the database URL', () => {
   test('sqlite: takes a relative or an absolute path', () => {
@@ -16,6 +16,7 @@ describe('the database URL', () => {
       kind: 'mysql',
       host: 'db.example',
       port: 3307,
+      hosts: [{ host: 'db.example', port: 3307 }],
       user: 'us@er',
       password: 'p/w',
       database: 'tcc',
@@ -30,6 +31,22 @@ describe('the database URL', () => {
       user: 'root',
       password: '',
     });
+  });
+
+  test('several hosts are read in their order, each with the default port', () => {
+    const address = parseDatabaseUrl('mysql://u:p,w@h1:3307,h2,[::1]:3308/tcc?ssl-mode=REQUIRED');
+    expect(address).toMatchObject({
+      host: 'h1',
+      port: 3307,
+      hosts: [
+        { host: 'h1', port: 3307 },
+        { host: 'h2', port: 3306 },
+        { host: '::1', port: 3308 },
+      ],
+      password: 'p,w',
+      database: 'tcc',
+    });
+    expect(labelOf(address as MysqlAddress)).toBe('h1:3307,h2:3306,::1:3308/tcc');
   });
 
   test('a CA alone asks for a verified identity', () => {
@@ -59,6 +76,11 @@ describe('the database URL', () => {
     ['sqlite:', 'path'],
     ['sqlite::memory:', 'must be a file'],
     ['mysql://h', 'must name the database'],
+    ['mysql://h1,h2,h1:3306/d', 'names h1:3306 twice'],
+    ['mysql://h1,,h2/d', 'host is missing'],
+    ['mysql://h1,h2:port/d', 'cannot be read'],
+    [`mysql://${Array.from({ length: 10 }, (_unused, index) => `h${index}`).join(',')}/d`, 'at most 9'],
+    ['mysql://u:100%@h/d', 'a % must be followed'],
     ['mysql://h/a/b', 'must name the database'],
     ['mysql://h:port/d', 'cannot be read'],
     ['mysql://h/d?ssl=1', 'unknown option ssl'],
@@ -69,6 +91,8 @@ describe('the database URL', () => {
   });
 
   test('no fault tells the password', () => {
-    expect(() => parseDatabaseUrl('mysql://u:secret@h')).toThrow(/^(?!.*secret).*$/);
+    for (const url of ['mysql://u:secret@h', 'mysql://u:secret@h1,h2:x/d', 'mysql://u:secret%@h1,h2/d']) {
+      expect(() => parseDatabaseUrl(url)).toThrow(/^(?!.*secret).*$/);
+    }
   });
 });

@@ -1,6 +1,7 @@
 import type { Clock } from '../../../src/lib/clock';
 import { DatabaseFault, type FaultKind } from '../../../src/journal/database';
 import { Retrier } from '../../../src/journal/retry';
+import { VirtualClock } from '../../support/virtual-clock';
 
 /** Every timer fires at once, and time goes on by as much. */
 class JumpingClock implements Clock {
@@ -33,6 +34,18 @@ describe('running database work again', () => {
   beforeEach(() => {
     clock = new JumpingClock();
     retrier = new Retrier({ queryTimeoutMs: 10_000 }, { clock, random: () => 0.5 });
+  });
+
+  test('a stop ends what waits to be run again at once, and leaves no timer', async () => {
+    const virtual = new VirtualClock();
+    const stopped = new Retrier({ queryTimeoutMs: 10_000 }, { clock: virtual, random: () => 0.5 });
+    const waiting = stopped.run(() => Promise.reject(new DatabaseFault('unreachable', 'gone')));
+    const refused = expect(waiting).rejects.toMatchObject({ code: 'JOURNAL_UNAVAILABLE' });
+    await virtual.advance(0);
+    expect(virtual.pending).toBe(1);
+    stopped.stop();
+    await refused;
+    expect(virtual.pending).toBe(0);
   });
 
   test.each<FaultKind>(['contention', 'unreachable', 'unknown'])('%s is run again until it succeeds', async (kind) => {

@@ -16,6 +16,7 @@ function server(variables: Readonly<Record<string, string>>): Database {
     label: 'db:3306/tcc',
     session: (work) => work(connection),
     transaction: (work) => work(connection),
+    script: () => Promise.reject(new Error('nothing is written')),
     close: () => Promise.resolve(),
   };
 }
@@ -55,6 +56,29 @@ describe('the check of the database server', () => {
     await checkServer(lax, 'warn', logger);
     expect(warnings).toEqual(['the database may lose commits']);
     await expect(checkServer(lax, 'refuse', logger)).rejects.toMatchObject({ code: 'WRONG_STATE' });
+  });
+
+  test.each([
+    ['a binary log that is not flushed at each commit', { log_bin: 'ON', sync_binlog: '0' }, 'sync_binlog is 0'],
+    [
+      'a group in which a new primary answers before it has caught up',
+      { group_replication_group_name: 'g', group_replication_consistency: 'EVENTUAL' },
+      'group_replication_consistency is EVENTUAL',
+    ],
+  ])('so is %s', async (_what, variables, why) => {
+    const lax = server({ ...sound, ...variables });
+    await checkServer(lax, 'warn', logger);
+    expect(warnings).toEqual(['the database may lose commits']);
+    await expect(checkServer(lax, 'refuse', logger)).rejects.toMatchObject({
+      code: 'WRONG_STATE',
+      message: expect.stringContaining(why) as string,
+    });
+  });
+
+  test('a binary log that is off, or flushed at each commit, is sound', async () => {
+    await checkServer(server({ ...sound, log_bin: 'OFF', sync_binlog: '0' }), 'refuse', logger);
+    await checkServer(server({ ...sound, log_bin: 'ON', sync_binlog: '1' }), 'refuse', logger);
+    expect(warnings).toEqual([]);
   });
 
   test('a server without that setting is not warned about', async () => {
