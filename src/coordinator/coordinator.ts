@@ -15,6 +15,7 @@ import type { Journal, StepResult } from '../journal/journal';
 
 import type { TransactionApi, TryResult, Wait } from './api';
 import { begun } from './begun';
+import { Circumstances } from './circumstances';
 import { DatabaseTime } from './database-time';
 import type { Driver } from './driver';
 import { Hand } from './hand';
@@ -74,8 +75,7 @@ export class Coordinator implements TransactionApi, Stoppable {
       {
         ...deps,
         time: this.time,
-        rules,
-        worker,
+        circumstances: new Circumstances({ ...deps, time: this.time, rules, worker }),
         changed: (transaction) => this.changed(transaction),
         failed: (gid, error) => this.outcomes.fail(gid, error),
       },
@@ -189,7 +189,10 @@ export class Coordinator implements TransactionApi, Stoppable {
 
   /** Makes the transaction durable and drives it, or finds the same one and sees to it that somebody drives it. */
   private async beginOrResume(asked: NewTransaction): Promise<Transaction> {
-    await Promise.all(asked.branches.map(({ participant, action }) => this.deps.directory.action(participant, action)));
+    for (const { participant, action } of asked.branches) {
+      const policy = this.deps.directory.action(participant, action);
+      if (policy instanceof Promise) await policy;
+    }
     const result = await this.appendBegin(asked);
     if (result.kind === 'applied') {
       const transaction = begun(asked, result, this.options.worker);

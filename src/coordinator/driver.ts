@@ -9,7 +9,6 @@
 import type { Clock, Timer } from '../lib/clock';
 import { TccError } from '../lib/errors';
 import type { Logger } from '../lib/logger';
-import type { Random } from '../lib/random';
 import { consider, decide, take, takeNew } from '../engine/decide';
 import {
   inHand,
@@ -20,15 +19,14 @@ import {
   type Effect,
   type Event,
   type Refusal,
-  type Rules,
 } from '../engine/driven';
 import type { Transaction } from '../engine/model';
-import { tcc } from '../engine/pattern';
 import type { Step } from '../engine/step';
 import type { Directory, Invoker } from '../invoker/invoker';
 import type { Journal, StepResult } from '../journal/journal';
 
 import type { DatabaseTime } from './database-time';
+import type { Circumstances } from './circumstances';
 
 /** How often a command is decided again because something else changed the transaction in between. */
 const COMMAND_RACES = 10;
@@ -38,11 +36,9 @@ export interface DriverDeps {
   readonly invoker: Invoker;
   readonly directory: Directory;
   readonly clock: Clock;
-  readonly random: Random;
   readonly time: DatabaseTime;
   readonly logger: Logger;
-  readonly rules: Rules;
-  readonly worker: string;
+  readonly circumstances: Circumstances;
   /** Called after each durable change. */
   readonly changed: (transaction: Transaction) => void;
   /** Called once, when the driver lets go; with an error when it had to. */
@@ -72,9 +68,12 @@ export class Driver {
   private driving = false;
   private lostTo: TccError | undefined;
   private races = 0;
+  /** Monotonic ms. */
+  readonly takenAtMs: number;
 
-  constructor(transaction: Transaction, deps: DriverDeps) {
+  constructor(transaction: Transaction, takenAtMs: number, deps: DriverDeps) {
     this.gid = transaction.gid;
+    this.takenAtMs = takenAtMs;
     this.deps = deps;
     this.driven = inHand(transaction);
   }
@@ -261,14 +260,6 @@ export class Driver {
   }
 
   private context(): Context {
-    const { time, random, worker, rules, directory } = this.deps;
-    return {
-      now: time.now(),
-      chance: random(),
-      worker,
-      pattern: tcc,
-      rules,
-      tryAttempts: ({ participant, action }) => directory.policyOf(participant, action).tryAttempts,
-    };
+    return this.deps.circumstances.now();
   }
 }

@@ -22,8 +22,8 @@ export type HandDeps = Omit<DriverDeps, 'released'> & {
 export class Hand {
   private readonly options: HandOptions;
   private readonly deps: HandDeps;
+  private readonly driverDeps: DriverDeps;
   private readonly drivers = new Map<string, Driver>();
-  private readonly takenAt = new Map<string, number>();
   /** Interactive transactions that were begun here, and until when (monotonic ms) they can be open. */
   private readonly interactive = new Map<string, number>();
   private readonly whenReleased = new Map<string, (() => void)[]>();
@@ -36,6 +36,7 @@ export class Hand {
   constructor(options: HandOptions, deps: HandDeps) {
     this.options = options;
     this.deps = deps;
+    this.driverDeps = { ...deps, released: (driver, error) => this.released(driver, error) };
   }
 
   /** Whether it has let go of everything, and takes nothing any more. */
@@ -93,9 +94,8 @@ export class Hand {
     if (this.closed) throw draining('use another one');
     const { gid } = transaction;
     if (this.drivers.has(gid)) return undefined;
-    const driver = new Driver(transaction, { ...this.deps, released: (gone, error) => this.released(gone, error) });
+    const driver = new Driver(transaction, this.deps.clock.monotonicMs(), this.driverDeps);
     this.drivers.set(gid, driver);
-    this.takenAt.set(gid, this.deps.clock.monotonicMs());
     this.interactive.delete(gid);
     return driver;
   }
@@ -105,8 +105,8 @@ export class Hand {
     const before = this.deps.clock.monotonicMs() - ms;
     const held: string[] = [];
     // The map keeps the order of taking, so the first young one ends the search.
-    for (const [gid, at] of this.takenAt) {
-      if (at > before) break;
+    for (const [gid, { takenAtMs }] of this.drivers) {
+      if (takenAtMs > before) break;
       held.push(gid);
     }
     return held;
@@ -155,11 +155,12 @@ export class Hand {
   private released(driver: Driver, error: TccError | undefined): void {
     const { gid } = driver;
     this.drivers.delete(gid);
-    this.takenAt.delete(gid);
     if (error !== undefined) this.deps.failed(gid, error);
     const waiters = this.whenReleased.get(gid);
-    this.whenReleased.delete(gid);
-    for (const resolve of waiters ?? []) resolve();
+    if (waiters !== undefined) {
+      this.whenReleased.delete(gid);
+      for (const resolve of waiters) resolve();
+    }
     this.tellWhenEmpty();
   }
 

@@ -30,7 +30,7 @@ export interface OutcomesDeps {
 
 export class Outcomes {
   private readonly deps: OutcomesDeps;
-  private readonly listeners = new Map<string, Set<Listener>>();
+  private readonly listeners = new Map<string, readonly Listener[]>();
   private timer: Timer | undefined;
   private polling = false;
   private stopped = false;
@@ -41,7 +41,9 @@ export class Outcomes {
 
   /** A durable change of a transaction in hand. */
   publish(transaction: Transaction): void {
-    for (const listener of this.listeners.get(transaction.gid) ?? []) listener.next(transaction);
+    const listeners = this.listeners.get(transaction.gid);
+    if (listeners === undefined) return;
+    for (const listener of listeners) listener.next(transaction);
   }
 
   /** The driver of this transaction had to let go. */
@@ -55,15 +57,17 @@ export class Outcomes {
       queueMicrotask(() => listener.failed(draining('ask another one for the outcome')));
       return () => undefined;
     }
-    const set = this.listeners.get(gid) ?? new Set();
-    set.add(listener);
-    this.listeners.set(gid, set);
+    const others = this.listeners.get(gid);
+    this.listeners.set(gid, others === undefined ? [listener] : [...others, listener]);
     this.pace();
-    return () => {
-      set.delete(listener);
-      if (set.size === 0 && this.listeners.get(gid) === set) this.listeners.delete(gid);
-      if (this.listeners.size === 0) this.stopPacing();
-    };
+    return () => this.forget(gid, listener);
+  }
+
+  private forget(gid: string, listener: Listener): void {
+    const left = this.listeners.get(gid)?.filter((other) => other !== listener) ?? [];
+    if (left.length > 0) this.listeners.set(gid, left);
+    else this.listeners.delete(gid);
+    if (this.listeners.size === 0) this.stopPacing();
   }
 
   /**
@@ -154,10 +158,17 @@ export function abandonable<Result>(promise: Promise<Result>, gid: string, signa
     const abandon = () => {
       reject(abandoned(gid));
     };
-    signal.addEventListener('abort', abandon, { once: true });
+    signal.addEventListener('abort', abandon);
     if (signal.aborted) abandon();
-    promise.then(resolve, reject).finally(() => {
-      signal.removeEventListener('abort', abandon);
-    });
+    promise.then(
+      (result) => {
+        signal.removeEventListener('abort', abandon);
+        resolve(result);
+      },
+      (error: unknown) => {
+        signal.removeEventListener('abort', abandon);
+        reject(error instanceof Error ? error : new Error('a wait failed', { cause: error }));
+      },
+    );
   });
 }

@@ -86,7 +86,7 @@ export type Decision =
   | { readonly kind: 'step'; readonly driven: Driven; readonly step: Step }
   | { readonly kind: 'refuse'; readonly driven: Driven; readonly refusal: Refusal };
 
-/** What the engine may know besides the transaction. */
+/** What the engine may know besides the transaction. It keeps nothing of it: the next event comes with other contents. */
 export interface Context {
   /** The database's clock, as well as it is known. */
   readonly now: number;
@@ -122,12 +122,11 @@ export function inHand(transaction: Transaction): Driven {
 
 /** The same with one branch and its call changed. */
 export function withBranch(driven: Driven, index: number, branch: Branch, call: CallState): Driven {
-  const { transaction, calls, records } = driven;
-  return {
-    transaction: { ...transaction, branches: transaction.branches.with(index, branch) },
-    calls: calls.with(index, call),
-    records,
-  };
+  const branches = [...driven.transaction.branches];
+  const calls = [...driven.calls];
+  branches[index] = branch;
+  calls[index] = call;
+  return { transaction: { ...driven.transaction, branches }, calls, records: driven.records };
 }
 
 /** A branch change that says nothing yet. */

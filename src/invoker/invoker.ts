@@ -23,10 +23,10 @@ export interface ParticipantCall {
 /** Who can be called for what. */
 export interface Directory {
   /**
-   * How an action wants to be called. Throws UNKNOWN_PARTICIPANT or UNKNOWN_ACTION after having looked in the database
-   * again. A participant whose instances have all expired is still known.
+   * How an action wants to be called: at once when it is known, else after having looked in the database again. Rejects with
+   * UNKNOWN_PARTICIPANT or UNKNOWN_ACTION. A participant whose instances have all expired is still known.
    */
-  action(participant: string, action: string): Promise<ActionPolicy>;
+  action(participant: string, action: string): ActionPolicy | Promise<ActionPolicy>;
   /** The same from memory: the defaults for an action that is not known there. For calls of journalled branches. */
   policyOf(participant: string, action: string): ActionPolicy;
 }
