@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
+import { ReplyReader } from './mysql-replies';
 import { StatementReader } from './mysql-statements';
 
 /** Where the real server is. */
@@ -11,7 +12,10 @@ export interface ProxyTarget {
   readonly ending?: 'reset' | 'end';
 }
 
-/** Which statements meet a fault: the next so many COMMITs, or every statement for which the function says so. */
+/** Which way a fault works: what clients say to the server, what it says to them, or both. */
+export type Direction = 'requests' | 'replies' | 'both';
+
+/** Which statements meet a fault: the next so many COMMITs (alone, or sent together with what they commit), or every statement for which the function says so. */
 export type StatementMatch = number | ((sql: string) => boolean);
 
 /** Starts a proxy on a free port of 127.0.0.1 that passes everything on until it is told otherwise. */
@@ -27,18 +31,21 @@ export async function startTcpProxy(target: ProxyTarget): Promise<TcpProxy> {
  * A network that fails on command, for tests. Statements are read from MySQL's COM_QUERY packets, so the connection
  * must use neither TLS nor compression; every other fault works for any protocol.
  * P1. While it is paused no byte moves in either direction and no connection closes.
- * P2. A lost reply is cut only when the server has answered: the server has done what the statement says.
+ * P2. A lost reply is cut only when the server has answered to its end: the server has done what the statements say.
  * P3. After `stop` no socket and no promise is left.
  */
 export class TcpProxy {
   private readonly links = new Set<Link>();
   private readonly running = new Set<Promise<unknown>>();
-  private readonly gate = new Gate();
+  private readonly gates = { requests: new Gate(), replies: new Gate() };
   private refusing = false;
   private delayMs = 0;
+  private drop = Infinity;
+  private dropEveryMs = 0;
   private loseReplyOf: (sql: string) => boolean = () => false;
   private loseRequestOf: (sql: string) => boolean = () => false;
   private losses = 0;
+  private holds = 0;
   private readonly target: ProxyTarget;
   private readonly server: Server;
 
@@ -66,6 +73,11 @@ export class TcpProxy {
     return this.losses;
   }
 
+  /** How many chunks were held back so far, by `pause`, `delay` or `drip`. */
+  get held(): number {
+    return this.holds;
+  }
+
   /** Cuts all connections that are open; new ones are served. */
   cut(): void {
     for (const link of this.links) this.end(link);
@@ -77,21 +89,33 @@ export class TcpProxy {
     this.cut();
   }
 
-  /** Becomes a black hole until `resume`: connections stay open, new ones are accepted, and nothing passes. */
-  pause(): void {
-    this.gate.close();
+  /**
+   * Becomes a black hole until `resume`: connections stay open, new ones are accepted, and nothing passes; or nothing passes in
+   * one direction.
+   */
+  pause(direction: Direction = 'both'): void {
+    if (direction !== 'replies') this.gates.requests.close();
+    if (direction !== 'requests') this.gates.replies.close();
   }
 
-  /** Ends `pause`, `refuse` and `delay`; what was held back is passed on. Armed losses stay armed. */
+  /** Ends `pause`, `refuse`, `delay` and `drip`; what was held back is passed on. Armed losses stay armed. */
   resume(): void {
     this.refusing = false;
     this.delayMs = 0;
-    this.gate.open();
+    this.drop = Infinity;
+    this.gates.requests.open();
+    this.gates.replies.open();
   }
 
   /** Holds every chunk back for so many milliseconds, in both directions. */
   delay(delayMs: number): void {
     this.delayMs = delayMs;
+  }
+
+  /** Lets no more than `bytes` pass in `everyMs` milliseconds, on each connection and in each direction. */
+  drip(bytes: number, everyMs: number): void {
+    this.drop = bytes;
+    this.dropEveryMs = everyMs;
   }
 
   /** The server gets the statement and does it; its reply is swallowed and the connection cut. 0 disarms. */
@@ -107,18 +131,20 @@ export class TcpProxy {
   /** Cuts everything and closes the port. */
   async stop(): Promise<void> {
     this.refuse();
-    this.gate.open();
+    this.drop = Infinity;
+    this.gates.requests.open();
+    this.gates.replies.open();
     const closed = once(this.server, 'close');
     this.server.close();
     await Promise.all([closed, ...this.running]);
   }
 
   private async serve(client: Socket): Promise<void> {
-    const link: Link = { client, server: undefined, replyIsLost: false };
+    const link: Link = { client, server: undefined, lostReply: undefined };
     this.links.add(link);
     client.on('error', () => undefined);
     try {
-      await this.gate.passage();
+      await this.gates.requests.passage();
       if (this.refusing || client.destroyed) return;
       const server = connect({ host: this.target.host, port: this.target.port, noDelay: true });
       link.server = server;
@@ -138,14 +164,14 @@ export class TcpProxy {
   private async passRequests(link: Link, server: Socket): Promise<void> {
     const reader = new StatementReader();
     for await (const chunk of link.client as AsyncIterable<Buffer>) {
-      await this.hold();
+      await this.hold(this.gates.requests);
       for (const { bytes, statement } of reader.read(chunk)) {
         if (statement !== undefined && this.loseRequestOf(statement)) {
           this.lose(link);
           return;
         }
-        if (statement !== undefined && this.loseReplyOf(statement)) link.replyIsLost = true;
-        await write(server, bytes);
+        if (statement !== undefined && this.loseReplyOf(statement)) link.lostReply = new ReplyReader();
+        await this.pass(server, bytes);
       }
     }
     server.end();
@@ -153,20 +179,34 @@ export class TcpProxy {
 
   private async passReplies(link: Link, server: Socket): Promise<void> {
     for await (const chunk of server as AsyncIterable<Buffer>) {
-      await this.hold();
+      await this.hold(this.gates.replies);
       // The client sends one command at a time, so what comes after the statement is its reply.
-      if (link.replyIsLost) {
+      if (link.lostReply !== undefined) {
+        if (!link.lostReply.isOver(chunk)) continue;
         this.lose(link);
         return;
       }
-      await write(link.client, chunk);
+      await this.pass(link.client, chunk);
     }
     link.client.end();
   }
 
-  private async hold(): Promise<void> {
+  private async hold(gate: Gate): Promise<void> {
+    if (this.delayMs > 0 || gate.isClosed) this.holds += 1;
     if (this.delayMs > 0) await pause(this.delayMs);
-    await this.gate.passage();
+    await gate.passage();
+  }
+
+  private async pass(socket: Socket, bytes: Buffer): Promise<void> {
+    let left = bytes;
+    while (this.drop < Infinity && left.length > 0 && !socket.destroyed) {
+      const { drop } = this;
+      this.holds += 1;
+      await write(socket, left.subarray(0, drop));
+      left = left.subarray(drop);
+      await pause(this.dropEveryMs);
+    }
+    if (left.length > 0) await write(socket, left);
   }
 
   private lose(link: Link): void {
@@ -188,13 +228,18 @@ export class TcpProxy {
 interface Link {
   readonly client: Socket;
   server: Socket | undefined;
-  replyIsLost: boolean;
+  /** The reply that is swallowed. */
+  lostReply: ReplyReader | undefined;
 }
 
 /** Open or closed; whoever wants to pass waits until it is open. */
 class Gate {
   private opened: Promise<void> | undefined;
   private letThrough: () => void = () => undefined;
+
+  get isClosed(): boolean {
+    return this.opened !== undefined;
+  }
 
   close(): void {
     this.opened ??= new Promise((resolve) => {
@@ -216,7 +261,7 @@ function matcher(match: StatementMatch): (sql: string) => boolean {
   if (typeof match === 'function') return match;
   let left = match;
   return (sql) => {
-    if (left === 0 || !/^commit\b/i.test(sql)) return false;
+    if (left === 0 || !/(^|;)commit$/i.test(sql)) return false;
     left -= 1;
     return true;
   };

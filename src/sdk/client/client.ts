@@ -46,9 +46,10 @@ export class TccClient {
   private readonly timeoutMs: number;
   private readonly newGid: IdSource = ulidSource();
 
-  constructor(options: ClientOptions) {
+  /** @internal `failover`: what carries the calls, where it is not gRPC. */
+  constructor(options: ClientOptions, failover?: Failover) {
     this.timeoutMs = checkedTimeoutMs(options.timeoutMs ?? DEFAULT_TIMEOUT_MS);
-    this.failover = openFailover(options);
+    this.failover = failover ?? openFailover(options);
   }
 
   /**

@@ -6,6 +6,7 @@ import type { Random } from '../../lib/random';
 import { readStatus, type StatusReport } from '../../wire/status';
 import { TccClientError, TccRequestError, UnavailableError } from './errors';
 import { isServiceError, meaningOf } from './failure';
+import { Pulse, type Vitals } from './pulse';
 import type { CallLimits, Method, Transport } from './transport';
 
 /**
@@ -14,6 +15,7 @@ import type { CallLimits, Method, Transport } from './transport';
  * F1. The request is the same in every attempt, so a transaction never runs twice: its gid is chosen before the first.
  * F2. A call ends by an answer, a final error, its signal, its patience, or close(); never otherwise, and leaves nothing.
  * F3. The coordinator that answered last is asked first by every later call.
+ * F4. One that hangs with its connection standing is left as one that is gone (pulse.ts), where there is another.
  */
 
 /** Between attempts: short at first, because the next coordinator is probably well; two seconds once all of them failed. */
@@ -24,7 +26,7 @@ const UNEXPLAINED_ATTEMPTS = 3;
 
 /**
  * How many attempts in a row may run out of time at a coordinator whose connection stands before the next one is asked: one,
- * since a transaction that takes long is as likely as a coordinator that hangs, and another coordinator would repeat its calls.
+ * since it has shown that it lives (F4), so the transaction takes long, and another coordinator would repeat its calls.
  */
 const LATE_ATTEMPTS_HERE = 1;
 
@@ -52,6 +54,8 @@ export interface Ask<Request, Response> extends Terms {
 
 interface FailoverDeps {
   readonly transport: Transport;
+  /** Where there is none, a coordinator that hangs is left after late attempts only. */
+  readonly vitals?: Vitals;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -61,6 +65,8 @@ export class Failover {
   readonly addresses: readonly string[];
   private readonly deps: TurnDeps;
   private readonly turns = new Set<Turn>();
+  /** By address; empty when there is nowhere else to go. */
+  private readonly pulses = new Map<string, Pulse>();
   private preferred = 0;
   private closed = false;
 
@@ -71,6 +77,10 @@ export class Failover {
       if (insteadOf === undefined || this.preferred === insteadOf) this.preferred = index;
     };
     this.deps = { ...deps, prefer };
+    const { vitals, clock, logger } = deps;
+    if (vitals === undefined || options.addresses.length === 1) return;
+    const lost = (address: string) => logger.debug({ address }, 'a coordinator gives no sign of life');
+    for (const address of options.addresses) this.pulses.set(address, new Pulse(address, { clock, vitals, lost }));
   }
 
   /** Resolves with the answer. Rejects with UnavailableError, TccRequestError, or the signal's reason. */
@@ -79,13 +89,17 @@ export class Failover {
     try {
       for (;;) {
         const request = ask.request(turn.leftMs());
+        const pulse = this.pulses.get(turn.address);
         let response: Response;
+        pulse?.asked();
         try {
           response = await this.deps.transport.send(turn.address, ask.method, request, turn.limits());
         } catch (error) {
+          pulse?.settled(false);
           await turn.failed(error);
           continue;
         }
+        pulse?.settled(true);
         turn.answered();
         const pending = ask.pending?.(response);
         if (pending === undefined) return response;

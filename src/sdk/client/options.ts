@@ -58,7 +58,7 @@ export function openFailover(options: Omit<ClientOptions, 'timeoutMs'>): Failove
   const { clock = systemClock, random = systemRandom, logger = silentLogger } = options;
   const unary = new GrpcTransport({ credentials: options.credentials ?? grpcCredentials.createInsecure() }, { clock });
   const transport = options.carrier === 'unary' ? unary : new StreamTransport({ unary, clock });
-  return new Failover({ addresses: options.addresses }, { transport, clock, random, logger });
+  return new Failover({ addresses: options.addresses }, { transport, vitals: transport, clock, random, logger });
 }
 
 /** Throws INVALID_REQUEST for a timeout that is no number of milliseconds from 1 to 24 days. */

@@ -11,6 +11,7 @@ import type { Signal } from '../../lib/abort';
 import type { Clock } from '../../lib/clock';
 import { channelOptions } from '../../wire/channel';
 import { deadlineIn } from '../../wire/deadline';
+import type { Vitals } from './pulse';
 
 /** A method of tcc.v1, as proto-loader describes it. */
 export interface Method<Request, Response> {
@@ -48,9 +49,18 @@ export interface Transport {
   close(): void;
 }
 
+/** gRPC's own question about health: whatever serves gRPC answers it, if only that it does not know it. */
+const ping: Method<Buffer, Buffer> = {
+  path: '/grpc.health.v1.Health/Check',
+  requestSerialize: (bytes) => bytes,
+  responseDeserialize: (bytes) => bytes,
+};
+
 /** One channel per coordinator, made at its first use; unary calls and server streams. */
-export class GrpcTransport implements Transport {
+export class GrpcTransport implements Transport, Vitals {
   private readonly clients = new Map<string, Client>();
+  /** What cancels the calls that are open, by address. */
+  private readonly open = new Map<string, Set<() => void>>();
   private readonly credentials: ChannelCredentials;
   private readonly clock: Clock;
 
@@ -80,11 +90,13 @@ export class GrpcTransport implements Transport {
       },
     );
     const cancel = () => call.cancel();
+    const forget = this.remember(address, cancel);
     limits.signal.addEventListener('abort', cancel);
     try {
       return await promise;
     } finally {
       limits.signal.removeEventListener('abort', cancel);
+      forget();
     }
   }
 
@@ -105,11 +117,13 @@ export class GrpcTransport implements Transport {
     // The loop below hears of errors by itself; those after it has ended (its own cancel) must find a listener.
     call.on('error', () => undefined);
     const cancel = () => call.cancel();
+    const forget = this.remember(address, cancel);
     limits.signal.addEventListener('abort', cancel);
     try {
       for await (const message of call) yield message as Response;
     } finally {
       limits.signal.removeEventListener('abort', cancel);
+      forget();
       call.cancel();
     }
   }
@@ -131,9 +145,27 @@ export class GrpcTransport implements Transport {
     return this.client(address).getChannel().getConnectivityState(false) === connectivityState.READY;
   }
 
+  async ping(address: string, limits: CallLimits): Promise<void> {
+    await this.send(address, ping, Buffer.alloc(0), limits);
+  }
+
+  /** The calls end as cancelled, which is how a server that is torn down ends them too. */
+  drop(address: string): void {
+    for (const cancel of [...(this.open.get(address) ?? [])]) cancel();
+    this.clients.get(address)?.close();
+    this.clients.delete(address);
+  }
+
   close(): void {
     for (const client of this.clients.values()) client.close();
     this.clients.clear();
+  }
+
+  private remember(address: string, cancel: () => void): () => void {
+    let open = this.open.get(address);
+    if (open === undefined) this.open.set(address, (open = new Set()));
+    const here = open.add(cancel);
+    return () => void here.delete(cancel);
   }
 
   private client(address: string): Client {

@@ -72,6 +72,26 @@ describe('the TCP proxy', () => {
     await server.stop();
   });
 
+  it('cuts one direction: the server hears the client, and its answer comes when the cut is over', async () => {
+    const caller = call();
+    proxy.pause('replies');
+    caller.socket.write('hello');
+    await eventually(() => server.received === 'hello' && proxy.held === 1);
+    expect(caller.received).toBe('');
+    proxy.resume();
+    await eventually(() => caller.received === 'done');
+  });
+
+  it('lets no more than a drop pass at a time', async () => {
+    const caller = call();
+    proxy.drip(2, 20);
+    const startedMs = performance.now();
+    caller.socket.write('0123456789');
+    await eventually(() => server.received === '0123456789');
+    expect(performance.now() - startedMs).toBeGreaterThanOrEqual(4 * 20 - 5);
+    expect(proxy.held).toBeGreaterThanOrEqual(5);
+  });
+
   it('passes both directions on', async () => {
     const caller = call();
     caller.socket.write('hello');
