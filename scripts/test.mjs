@@ -47,6 +47,8 @@ async function test({ suitesOnly, nodeMajor, jestArguments }, signal) {
   await must('generate', ['scripts/generate.mjs'], signal);
   const failedChecks = suitesOnly ? [] : await runChecks(signal);
   await must('build', [bin('typescript/bin/tsc'), '-p', 'tsconfig.build.json'], signal);
+  // Fresh seeds; the suites hold the fixed ones.
+  if (!suitesOnly) await must('simulation, 0.9 minutes', ['scripts/sim.mjs', '--minutes', '0.9'], signal);
   const other = nodeMajor === undefined ? undefined : await nodeOfVersion(root, nodeMajor, { signal });
   try {
     const env = { ...process.env, ...(await databases(started, signal)) };
