@@ -11,7 +11,7 @@ import { Registry } from '../invoker/registry';
 import { Attachments } from '../invoker/attachments';
 import { RoutingInvoker } from '../invoker/routing';
 import { UnaryInvoker } from '../invoker/unary';
-import { openJournal } from '../journal/open';
+import { type OpenJournal, openJournal } from '../journal/open';
 import type { StoredAction } from '../journal/participants';
 import type { Clock } from '../lib/clock';
 import { advertisedAddress } from '../lib/address';
@@ -35,6 +35,8 @@ export interface DaemonDeps {
 export interface Daemon {
   /** host:port, with the port that was taken where 0 was asked for. */
   readonly address: string;
+  /** The database host that takes writes now, as host:port, or the database file; undefined while none of several hosts does. */
+  readonly databaseHost: string | undefined;
   /** Drains and stops. Safe to call again: it returns the same promise. */
   stop(): Promise<void>;
 }
@@ -58,8 +60,14 @@ const CLOSE_MS = 1_000;
 export async function startDaemon(config: Config, deps: DaemonDeps, signal: AbortSignal): Promise<Daemon> {
   const lifecycle = new Lifecycle();
   try {
-    const address = await startParts(lifecycle, config, deps, signal);
-    return { address, stop: () => lifecycle.stop() };
+    const { address, journal } = await startParts(lifecycle, config, deps, signal);
+    return {
+      address,
+      get databaseHost() {
+        return journal.host;
+      },
+      stop: () => lifecycle.stop(),
+    };
   } catch (error) {
     await lifecycle.stop().catch(() => undefined);
     throw error;
@@ -71,7 +79,7 @@ async function startParts(
   config: Config,
   deps: DaemonDeps,
   signal: AbortSignal,
-): Promise<string> {
+): Promise<{ readonly address: string; readonly journal: OpenJournal }> {
   const worker = workerName(config, deps.random);
   const { clock, random, logger } = deps;
   const child = (module: string) => ({ clock, random, logger: logger.child({ module }) });
@@ -85,11 +93,11 @@ async function startParts(
     await made.start();
     return made;
   });
-  const attachments = new Attachments(clock);
+  const attachments = await lifecycle.start(() => new Attachments(clock));
   const unary = await lifecycle.start(
     () => new UnaryInvoker({ ...config.calls, ...config.limits }, { ...child('invoker'), targets: registry }),
   );
-  const invoker = new RoutingInvoker(attachments, unary);
+  const invoker = new RoutingInvoker(attachments, unary, registry);
   const coordinator = new Coordinator(
     { ...config.transactions, ...coordinatorLimits(config), worker, drainMs: config.drainMs, rules: rules(config) },
     { ...child('coordinator'), journal, invoker, directory: registry, nowMs: await journal.now() },
@@ -129,7 +137,7 @@ async function startParts(
     peers.start();
     return peers;
   });
-  return address;
+  return { address, journal: opened };
 }
 
 /** A port that cannot be had is the operator's to settle, not a bug. */

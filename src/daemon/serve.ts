@@ -3,6 +3,7 @@ import { systemRandom } from '../lib/random';
 import { startDaemon } from './compose';
 import { maskUrl } from './config';
 import { type ExitCode, exitCodes } from './exit-codes';
+import { grpcLineInto } from './grpc-log';
 import type { DaemonLogger } from './log';
 import type { Config } from './settings';
 import { StartError } from './start-journal';
@@ -14,10 +15,11 @@ import type { Surroundings } from './surroundings';
  */
 export async function serve(
   config: Config,
-  around: Pick<Surroundings, 'onSignal' | 'exit' | 'version'>,
+  around: Pick<Surroundings, 'onSignal' | 'onGrpcLine' | 'exit' | 'version'>,
   logger: DaemonLogger,
 ): Promise<ExitCode> {
   const told = new AbortController();
+  const stopGrpcLines = around.onGrpcLine(grpcLineInto(logger.child({ module: 'grpc' })));
   const stopListening = around.onSignal((signal) => {
     if (told.signal.aborted) {
       logger.warn({ signal }, 'told to stop a second time; not waiting any longer');
@@ -30,7 +32,8 @@ export async function serve(
   try {
     const daemon = await startDaemon(config, { clock: systemClock, random: systemRandom, logger }, told.signal);
     const database = maskUrl(config.databaseUrl);
-    logger.info({ address: daemon.address, database, version: around.version, pid: process.pid }, 'listening');
+    const { address, databaseHost } = daemon;
+    logger.info({ address, database, databaseHost, version: around.version, pid: process.pid }, 'listening');
     if (!isLoopback(daemon.address)) {
       logger.warn(
         { address: daemon.address },
@@ -44,6 +47,7 @@ export async function serve(
     throw error;
   } finally {
     stopListening();
+    stopGrpcLines();
   }
 }
 

@@ -17,6 +17,8 @@ export interface StaticParticipant {
   readonly actions: readonly StoredAction[];
 }
 
+const NONE: readonly KnownInstance[] = [];
+
 /** How many names an error message lists. */
 const NAMES_LISTED = 10;
 
@@ -35,7 +37,13 @@ export function knownFromConfig({ name, address, actions }: StaticParticipant): 
 
 /** Every known instance by participant, in the order in which they were saved last: the newest at the end. */
 export class KnownParticipants {
-  private readonly byName = new Map<string, KnownInstance[]>();
+  private readonly byName = new Map<string, Map<string, KnownInstance>>();
+  /** The same as lists, as far as they were asked for: every call asks. */
+  private readonly lists = new Map<string, readonly KnownInstance[]>();
+  /** By participant and action, as far as it was asked for: every call asks. */
+  private readonly newest = new Map<string, Map<string, StoredAction>>();
+
+  private count = 0;
 
   constructor(instances: readonly KnownInstance[]) {
     for (const instance of instances) this.put(instance);
@@ -43,8 +51,18 @@ export class KnownParticipants {
 
   /** Adds it, or replaces the one of the same key, as the newest. */
   put(instance: KnownInstance): void {
-    const others = this.instances(instance.participant).filter(({ key }) => key !== instance.key);
-    this.byName.set(instance.participant, [...others, instance]);
+    const { participant, key } = instance;
+    const instances = this.byName.get(participant) ?? new Map<string, KnownInstance>();
+    this.byName.set(participant, instances);
+    if (!instances.delete(key)) this.count += 1;
+    instances.set(key, instance);
+    this.lists.delete(participant);
+    this.newest.delete(participant);
+  }
+
+  /** How many instances all participants have together. */
+  get size(): number {
+    return this.count;
   }
 
   names(): readonly string[] {
@@ -52,18 +70,33 @@ export class KnownParticipants {
   }
 
   instances(participant: string): readonly KnownInstance[] {
-    return this.byName.get(participant) ?? [];
+    const noted = this.lists.get(participant);
+    if (noted !== undefined) return noted;
+    const known = this.byName.get(participant);
+    if (known === undefined) return NONE;
+    const list = [...known.values()];
+    this.lists.set(participant, list);
+    return list;
   }
 
   has(key: string): boolean {
     const participant = key.slice(0, key.indexOf('/'));
-    return this.instances(participant).some((instance) => instance.key === key);
+    return this.byName.get(participant)?.has(key) === true;
   }
 
   /** The action as the newest instance that has it says; live or not. While versions change, old and new actions are both known. */
   action(participant: string, action: string): StoredAction | undefined {
-    const instance = this.instances(participant).findLast(({ actions }) => actions.some(({ name }) => name === action));
-    return instance && actionOf(instance, action);
+    const known = this.newest.get(participant);
+    const noted = known?.get(action);
+    if (noted !== undefined) return noted;
+    const instances = this.instances(participant);
+    // What nobody has is not noted: there is no end of such names.
+    const instance = instances.findLast(({ actions }) => actions.some(({ name }) => name === action));
+    const found = instance && actionOf(instance, action);
+    if (found === undefined) return undefined;
+    if (known === undefined) this.newest.set(participant, new Map([[action, found]]));
+    else known.set(action, found);
+    return found;
   }
 
   /** The error for an action that is not there: UNKNOWN_PARTICIPANT or UNKNOWN_ACTION, with the names that are. */

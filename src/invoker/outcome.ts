@@ -30,7 +30,7 @@ const meanings: Readonly<Record<Exclude<StatusName, 'OK'>, FailureKind>> = {
 export type LocalCode =
   /** The participant has too many calls in flight and waiting; this one was not sent. */
   | 'OVERLOADED'
-  /** The Try took effect, and its reply is larger than what may be stored. */
+  /** The Try's reply is larger than what may be stored; or any reply is larger than what is read, so that its status was not seen. */
   | 'REPLY_TOO_LARGE'
   /** The Try took effect, and its reply cannot be read. */
   | 'MALFORMED_REPLY';
@@ -56,6 +56,15 @@ export function localFailure(kind: FailureKind, code: LocalCode, message: string
 }
 
 /**
+ * The outcome of a call whose reply is larger than a message may be. It was cut off before its status came, so that nobody can say
+ * whether the call is done; a Try is not worth another attempt all the same, because its reply could not be handed on.
+ */
+export function cutOff(phase: Phase, messageBytes: number): Failure {
+  const message = `the reply is larger than a message of ${messageBytes} bytes, and its status was not seen`;
+  return localFailure(phase === 'try' ? 'never' : 'unknown', 'REPLY_TOO_LARGE', message);
+}
+
+/**
  * The outcome of a call that ended with OK. Only a Try's reply is kept, so only there can it be at fault: the Try has taken effect
  * then, but its reply can never be handed on, in this attempt or the next. `read` throws when the bytes are not the message.
  */
@@ -65,7 +74,7 @@ export function done(phase: Phase, read: () => Reply, payloadBytes: number): Out
     reply = read();
   } catch {
     if (phase !== 'try') return { kind: 'done', reply: undefined, fence: undefined };
-    return localFailure('never', 'MALFORMED_REPLY', 'the Try is done, but its reply is not a TryResponse');
+    return localFailure('never', 'MALFORMED_REPLY', 'the Try is done, but its reply cannot be read');
   }
   const { payload, fence } = reply;
   if (phase !== 'try') return { kind: 'done', reply: undefined, fence };

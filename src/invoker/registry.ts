@@ -14,6 +14,8 @@ import {
   type StaticParticipant,
 } from './known-participants';
 import { Misses } from './misses';
+import { Places } from './places';
+import type { Whereabouts } from './routing';
 import { SharedRead } from './shared-read';
 import { StoreClock } from './store-clock';
 import { Balancer, type Target, type Targets } from './target';
@@ -63,14 +65,16 @@ const KEPT_MS = 7 * 24 * 3_600_000;
  * R1. What was registered or deregistered here is seen here at once, whatever read was under way.
  * R2. An action that is not known is looked for in the store before anybody hears that it is unknown.
  * R3. While the store is away, the last view stands.
+ * R4. Instances are bounded, those that ended included (see Places).
  */
-export class Registry implements Directory, Targets, Stoppable {
+export class Registry implements Directory, Targets, Whereabouts, Stoppable {
   readonly name = 'registry';
   private readonly options: RegistryOptions;
   private readonly deps: RegistryDeps;
   private readonly storeClock: StoreClock;
   private readonly balancer: Balancer;
   private readonly misses: Misses;
+  private readonly places: Places;
   private readonly fromConfig: readonly KnownInstance[];
   private readonly reads = new SharedRead((number) => this.read(number));
   /** What was written here, with the number of the last read that had begun by then: later reads show it by themselves (R1). */
@@ -90,6 +94,7 @@ export class Registry implements Directory, Targets, Stoppable {
     this.misses = new Misses(deps.clock);
     this.fromConfig = options.participants.map(knownFromConfig);
     this.view = new KnownParticipants(this.fromConfig);
+    this.places = new Places({ ...deps, view: () => this.view, refresh: () => this.reads.fresh() });
     this.forgotAtMs = deps.clock.monotonicMs();
   }
 
@@ -104,11 +109,20 @@ export class Registry implements Directory, Targets, Stoppable {
     this.stopped = true;
     this.timer?.stop();
     await this.refreshing;
+    await this.places.settled();
     await this.reads.settled();
   }
 
-  /** Saves or renews an instance for `lifetimeMs`. Rejects with JOURNAL_UNAVAILABLE when the store is away. */
+  /**
+   * Saves or renews an instance for `lifetimeMs`. Rejects with JOURNAL_UNAVAILABLE when the store is away, and a new one with
+   * TOO_MANY_OPEN_TRANSACTIONS when there are as many instances as there may be.
+   */
   async register(instance: NewInstance, lifetimeMs: number): Promise<void> {
+    const { participant, instanceId } = instance;
+    await this.places.take(participant, keyOf(participant, instanceId), () => this.save(instance, lifetimeMs));
+  }
+
+  private async save(instance: NewInstance, lifetimeMs: number): Promise<void> {
     await this.deps.store.save(instance, lifetimeMs);
     const nowMs = this.storeClock.nowMs();
     if (nowMs === undefined) {
@@ -144,9 +158,14 @@ export class Registry implements Directory, Targets, Stoppable {
   }
 
   /** See Directory. JOURNAL_UNAVAILABLE when it is not known here and the store cannot be asked. */
-  async action(participant: string, action: string): Promise<ActionPolicy> {
+  action(participant: string, action: string): ActionPolicy | Promise<ActionPolicy> {
+    const found = this.view.action(participant, action);
+    return found === undefined ? this.lookedUp(participant, action) : this.policy(found);
+  }
+
+  private async lookedUp(participant: string, action: string): Promise<ActionPolicy> {
     const missed = keyOf(participant, action);
-    if (this.view.action(participant, action) === undefined && !this.misses.has(missed)) {
+    if (!this.misses.has(missed)) {
       if (!(await this.reads.fresh())) {
         throw new TccError('JOURNAL_UNAVAILABLE', `cannot look up participant ${participant}: the database is away`);
       }
@@ -165,7 +184,7 @@ export class Registry implements Directory, Targets, Stoppable {
   pick(participant: string, action: string, exclude?: ReadonlySet<string>): Target | undefined {
     const live = this.view
       .instances(participant)
-      .filter((instance) => instance.address !== '' && this.isLive(instance) && exclude?.has(instance.key) !== true);
+      .filter((instance) => this.hasAddress(instance) && exclude?.has(instance.key) !== true);
     const listing = live.filter((instance) => actionOf(instance, action) !== undefined);
     const instance = this.balancer.choose(listing.length > 0 ? listing : live);
     if (instance === undefined) return undefined;
@@ -174,12 +193,23 @@ export class Registry implements Directory, Targets, Stoppable {
     return { key, participant, instanceId, address, methods };
   }
 
+  /** See Whereabouts. */
+  needsStream(participant: string, action: string): boolean {
+    if (this.view.action(participant, action) === undefined) return false;
+    return !this.view.instances(participant).some((instance) => this.hasAddress(instance));
+  }
+
   began(key: string): void {
     this.balancer.began(key);
   }
 
   ended(key: string, reached: boolean): void {
     this.balancer.ended(key, reached);
+  }
+
+  /** Whether it lives, and can be called at an address. */
+  private hasAddress(instance: KnownInstance): boolean {
+    return instance.address !== '' && this.isLive(instance);
   }
 
   private isLive({ expiresAt }: KnownInstance): boolean {

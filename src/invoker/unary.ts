@@ -5,11 +5,11 @@ import type { Clock } from '../lib/clock';
 import type { Stoppable } from '../lib/lifecycle';
 import type { Logger } from '../lib/logger';
 import { clampTimeoutMs, deadlineIn } from '../wire/deadline';
-import { statusName } from '../wire/status';
+import { endOf } from '../wire/status';
 import { Channels } from './channels';
 import { Gate, type Passage } from './gate';
 import type { Invoker, ParticipantCall } from './invoker';
-import { done, failure, localFailure } from './outcome';
+import { cutOff, done, failure, localFailure } from './outcome';
 import type { Target, Targets } from './target';
 import { wireCall } from './wire-call';
 
@@ -112,19 +112,24 @@ export class UnaryInvoker implements Invoker, Stoppable {
   }
 
   private send(client: Client, target: Target, call: ParticipantCall, remainingMs: number): Promise<Answer> {
+    const { messageBytes, payloadBytes } = this.options;
     const wire = wireCall(target, call, remainingMs);
     return new Promise((resolve) => {
+      let isAnswering = false;
       const ended = (error: ServiceError | null, response?: Buffer) => {
         this.calls.delete(sent);
         if (error !== null) {
-          resolve({ outcome: failure(statusName(error.code), error.details), code: statusName(error.code) });
+          const { status, message } = endOf(error);
+          const isCutOff = isAnswering && status === 'RESOURCE_EXHAUSTED' && CUT_OFF.test(message);
+          resolve({ outcome: isCutOff ? cutOff(call.phase, messageBytes) : failure(status, message), code: status });
         } else {
-          const outcome = done(call.phase, () => wire.read(response ?? Buffer.alloc(0)), this.options.payloadBytes);
+          const outcome = done(call.phase, () => wire.read(response ?? Buffer.alloc(0)), payloadBytes);
           resolve({ outcome, code: 'OK' });
         }
       };
       const options = { deadline: deadlineIn(this.deps.clock, remainingMs), waitForReady: false };
       const sent = client.makeUnaryRequest(wire.path, bytes, bytes, wire.request, wire.metadata, options, ended);
+      sent.on('metadata', () => (isAnswering = true));
       this.calls.add(sent);
     });
   }
@@ -144,6 +149,12 @@ interface Answer {
   /** The gRPC status that the call ended with. */
   readonly code: string;
 }
+
+/**
+ * What grpc-js says of a reply above its bound (1.14.7). The participant's own RESOURCE_EXHAUSTED, which may say the same of the
+ * request, comes without the headers that begin an answer.
+ */
+const CUT_OFF = /^Received message (larger than max|that decompresses to a size larger than) /;
 
 /** Messages are bytes already. */
 const bytes = (value: Buffer): Buffer => value;

@@ -13,6 +13,7 @@ import type { Clock } from '../lib/clock';
 import { TccError } from '../lib/errors';
 import type { Logger } from '../lib/logger';
 import { statusName, toStatus, type WireStatus } from '../wire/status';
+import { readable } from './request-parts';
 
 /**
  * Streams that carry calls and may be open at once, over all clients: each client keeps one, and an idle one costs a few kB. The
@@ -65,7 +66,7 @@ export class Calls {
       const startedMs = this.deps.clock.monotonicMs();
       const caller = new Abort();
       call.on('cancelled', () => caller.abort());
-      void this.counted(caller, () => handle(call.request, caller)).then(
+      void this.counted(caller, () => handle(readable(call.request), caller)).then(
         (response) => {
           this.report(method, call.request, startedMs);
           callback(null, response);
@@ -180,7 +181,7 @@ export class Calls {
     if (this.watches.size >= this.limits.watchers) throw tooMany('watchers', 'watchers', this.limits.watchers);
     this.watches.add(caller);
     try {
-      for await (const message of handle(call.request, caller)) {
+      for await (const message of handle(readable(call.request), caller)) {
         if (caller.aborted) break;
         if (!call.write(message)) await writable(call, caller);
       }

@@ -16,13 +16,14 @@ import type { IdSource } from '../lib/ids';
 import type { Stoppable } from '../lib/lifecycle';
 import type { Logger } from '../lib/logger';
 import { serverOptions } from '../wire/channel';
-import { attachMethod } from '../wire/attach';
 import { executeStreamMethod } from '../wire/execute-stream';
 import { packageDefinition, tccV1 } from '../wire/proto';
 import { adminService, type JournalReader } from './admin-service';
 import { Calls, type CallLimits } from './handler';
 import { AttachService } from './attach-service';
+import { arrivesInTime } from './arrival';
 import { type ParticipantRegistry, registryService } from './registry-service';
+import { guardedAttach, guardedService } from './request-parts';
 import { executeStream } from './execute-stream';
 import { transactionCalls } from './transaction-calls';
 import { transactionService } from './transaction-service';
@@ -54,9 +55,13 @@ export interface RpcDeps {
   readonly clock: Clock;
 }
 
-/** Their streams are encoded and decoded without proto-loader's conversions. */
-const transactionDefinition = { ...tccV1.TransactionService.service, ExecuteStream: executeStreamMethod };
-const registryDefinition = { ...tccV1.RegistryService.service, Attach: attachMethod };
+/** Every request is looked at before it is decoded. The streams are encoded and decoded without proto-loader's conversions. */
+const transactionDefinition = {
+  ...guardedService(tccV1.TransactionService.service),
+  ExecuteStream: executeStreamMethod,
+};
+const registryDefinition = { ...guardedService(tccV1.RegistryService.service), Attach: guardedAttach };
+const adminDefinition = guardedService(tccV1.AdminService.service);
 
 /** The names that health knows; '' is the whole process. */
 const HEALTH_NAMES = ['', 'tcc.v1.TransactionService', 'tcc.v1.RegistryService', 'tcc.v1.AdminService'];
@@ -78,7 +83,10 @@ export class RpcServer implements Stoppable {
   constructor(options: RpcOptions, deps: RpcDeps) {
     this.options = options;
     this.deps = deps;
-    this.server = new Server(serverOptions({ messageBytes: options.messageBytes }));
+    this.server = new Server({
+      ...serverOptions({ messageBytes: options.messageBytes }),
+      interceptors: [arrivesInTime(deps.clock)],
+    });
     this.calls = new Calls(options, deps);
     this.attached = new AttachService({ ...options.requests, messageBytes: options.messageBytes }, deps);
     this.health = new HealthImplementation(Object.fromEntries(HEALTH_NAMES.map((name) => [name, 'NOT_SERVING'])));
@@ -91,7 +99,7 @@ export class RpcServer implements Stoppable {
       ...registryService(options.requests, this.calls, deps),
       Attach: this.attached.attach,
     });
-    this.server.addService(tccV1.AdminService.service, adminService(options.requests, this.calls, deps));
+    this.server.addService(adminDefinition, adminService(options.requests, this.calls, deps));
     this.health.addToServer(this.server);
     if (options.reflection) new ReflectionService(packageDefinition).addToServer(this.server);
   }

@@ -2,23 +2,17 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { credentials, type ServiceClientConstructor } from '@grpc/grpc-js';
-
 import { type Daemon, startDaemon } from '../../../src/daemon/compose';
 import { loadConfig } from '../../../src/daemon/config';
 import { systemClock } from '../../../src/lib/clock';
 import { silentLogger } from '../../../src/lib/logger';
 import { systemRandom } from '../../../src/lib/random';
 import { createParticipant, type Participant, type ParticipantOptions } from '../../../src/sdk/participant';
-import { channelOptions } from '../../../src/wire/channel';
 import type { ExecuteResponse__Output } from '../../../src/wire/generated/tcc/v1/ExecuteResponse';
 import type { GetResponse__Output } from '../../../src/wire/generated/tcc/v1/GetResponse';
 import type { ListParticipantsResponse__Output } from '../../../src/wire/generated/tcc/v1/ListParticipantsResponse';
-import type { RegistryServiceClient } from '../../../src/wire/generated/tcc/v1/RegistryService';
 import type { Transaction__Output } from '../../../src/wire/generated/tcc/v1/Transaction';
-import type { TransactionServiceClient } from '../../../src/wire/generated/tcc/v1/TransactionService';
-import { tccV1 } from '../../../src/wire/proto';
-import { call } from '../daemon/rpc-harness';
+import { call, rawClients, type RawClients } from '../../support/raw-rpc';
 import { RawInstance } from './raw-instance';
 
 export interface NewBranch {
@@ -30,16 +24,12 @@ export interface NewBranch {
 /** One coordinator with a client of its unary API. */
 export class Coordinator {
   readonly daemon: Daemon;
-  readonly registry: RegistryServiceClient;
-  private readonly transactions: TransactionServiceClient;
+  readonly clients: RawClients;
   private made = 0;
 
   constructor(daemon: Daemon) {
     this.daemon = daemon;
-    const client = (constructor: unknown): unknown =>
-      new (constructor as ServiceClientConstructor)(daemon.address, credentials.createInsecure(), channelOptions);
-    this.transactions = client(tccV1.TransactionService) as TransactionServiceClient;
-    this.registry = client(tccV1.RegistryService) as RegistryServiceClient;
+    this.clients = rawClients(daemon.address);
   }
 
   get address(): string {
@@ -54,7 +44,7 @@ export class Coordinator {
   async execute(gid: string, ...branches: readonly NewBranch[]): Promise<Transaction__Output> {
     const wanted = branches.length === 0 ? [{}] : branches;
     const response = await call<ExecuteResponse__Output>((done) =>
-      this.transactions.execute(
+      this.clients.transactions.execute(
         {
           gid: gid === '' ? `g-${(this.made += 1)}-${this.port}` : gid,
           branches: wanted.map(({ participant = 'stock', action = 'deduct', data = Buffer.from('{}') }, index) => ({
@@ -78,20 +68,19 @@ export class Coordinator {
 
   /** Where a transaction stands now. */
   async statusNow(gid: string): Promise<string> {
-    const { transaction } = await call<GetResponse__Output>((done) => this.transactions.get({ gid }, done));
+    const { transaction } = await call<GetResponse__Output>((done) => this.clients.transactions.get({ gid }, done));
     return transaction?.status ?? '';
   }
 
   async instances(participant = 'stock') {
     const { participants } = await call<ListParticipantsResponse__Output>((done) =>
-      this.registry.listParticipants({}, done),
+      this.clients.registry.listParticipants({}, done),
     );
     return participants.find(({ name }) => name === participant)?.instances ?? [];
   }
 
   async stop(): Promise<void> {
-    this.transactions.close();
-    this.registry.close();
+    this.clients.close();
     await this.daemon.stop();
   }
 }

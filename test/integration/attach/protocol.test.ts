@@ -119,7 +119,7 @@ describe('a message', () => {
     const instance = house.stranger(coordinator.address);
     // A length that goes beyond the end.
     instance.say(Buffer.of(0x0a, 0x7f, 0x01));
-    expect(await instance.ended).toMatchObject({ status: 'INTERNAL' });
+    expect(await instance.ended).toMatchObject({ status: 'INVALID_ARGUMENT' });
     await willing();
     expect(await coordinator.statusOf(gid())).toBe(confirmed);
   });

@@ -7,6 +7,8 @@ import { credentials, Server, ServerCredentials, type ServiceClientConstructor }
 import { type Daemon, type DaemonDeps, startDaemon } from '../../../src/daemon/compose';
 import { loadConfig } from '../../../src/daemon/config';
 import { main } from '../../../src/daemon/main';
+import { serve } from '../../../src/daemon/serve';
+import type { GrpcLine } from '../../../src/daemon/grpc-log';
 import { StartError } from '../../../src/daemon/start-journal';
 import type { Surroundings } from '../../../src/daemon/surroundings';
 import { systemClock } from '../../../src/lib/clock';
@@ -20,8 +22,8 @@ import type { TransactionServiceClient } from '../../../src/wire/generated/tcc/v
 import { tccV1 } from '../../../src/wire/proto';
 import { sqlDatabases } from '../../support/databases';
 import { eventually } from '../../support/eventually';
+import { call, failureOf } from '../../support/raw-rpc';
 import { health } from './health';
-import { call, failure } from './rpc-harness';
 
 const never = new AbortController().signal;
 const deps: DaemonDeps = { clock: systemClock, random: () => 0.5, logger: silentLogger };
@@ -126,7 +128,7 @@ describe.each(sqlDatabases())('on $name', ({ create }) => {
       status: 'TRANSACTION_STATUS_CANCELLED',
       cancelReason: { code: 'CANCEL_CODE_REFUSED', branchId: 'b', message: 'no stock' },
     });
-    const unknown = await failure((done) =>
+    const unknown = await failureOf((done) =>
       transactions.execute({ branches: [{ branchId: 'b', participant: 'nobody', action: 'x' }] }, done),
     );
     expect(unknown).toMatchObject({
@@ -147,6 +149,21 @@ describe.each(sqlDatabases())('on $name', ({ create }) => {
         'finished: CANCELLED',
       ]),
     );
+  });
+
+  test('the daemon names the database host in use, and so does its first line of log', async () => {
+    const host = url.startsWith('sqlite:') ? url.slice('sqlite:'.length) : new URL(url).host;
+    const { databaseHost } = await start('--database-url', url);
+    expect(databaseHost).toBe(host);
+    const lines: object[] = [];
+    const write = (fields: object, message: string) => void lines.push({ message, ...fields });
+    const logger = { ...silentLogger, info: write, fatal: write, child: () => silentLogger };
+    const { around, signals } = surroundings();
+    const ended = serve(configOf('--database-url', url), around, logger);
+    await eventually(() => expect(lines).toHaveLength(1));
+    signals[0]?.('SIGTERM');
+    await ended;
+    expect(lines[0]).toMatchObject({ message: 'listening', databaseHost: host });
   });
 
   test('a stopped daemon leaves no handle, and the next one has its transactions', async () => {
@@ -200,6 +217,7 @@ function surroundings(...args: string[]) {
   const bugs: ((error: unknown) => void)[] = [];
   const printed: string[] = [];
   const exits: number[] = [];
+  const grpcLines: GrpcLine[] = [];
   const around: Surroundings = {
     args: ['--log-level', 'silent', '--listen', '127.0.0.1:0', ...args],
     env: {},
@@ -210,9 +228,10 @@ function surroundings(...args: string[]) {
     complain: () => undefined,
     onSignal: (listener) => (signals.push(listener), () => void signals.pop()),
     onBug: (listener) => (bugs.push(listener), () => void bugs.pop()),
+    onGrpcLine: (listener) => (grpcLines.push(listener), () => void grpcLines.pop()),
     exit: (code) => void exits.push(code),
   };
-  return { around, signals, bugs, printed, exits };
+  return { around, signals, bugs, printed, exits, grpcLines };
 }
 
 test('migrate brings the schema up to date, and --status says so by its exit code', async () => {
@@ -233,15 +252,19 @@ test('without migrations a schema that is not up to date is refused with exit co
 });
 
 test('a signal drains and ends with 0; the second one forces', async () => {
-  const { around, signals, exits } = surroundings('--database-url', `sqlite:${join(folder, 'signal.sqlite')}`);
+  const { around, signals, exits, grpcLines } = surroundings(
+    '--database-url',
+    `sqlite:${join(folder, 'signal.sqlite')}`,
+  );
   const ended = main(around);
   await eventually(() => expect(signals).toHaveLength(1));
+  expect(grpcLines).toHaveLength(1);
   const [signal] = signals;
   signal?.('SIGTERM');
   signal?.('SIGINT');
   expect(exits).toEqual([130]);
   expect(await ended).toBe(0);
-  expect(signals).toEqual([]);
+  expect([signals, grpcLines]).toEqual([[], []]);
 });
 
 test('an error that nobody caught ends the process with 70', async () => {

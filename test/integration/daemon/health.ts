@@ -1,7 +1,7 @@
 import { credentials, makeGenericClientConstructor } from '@grpc/grpc-js';
 import { service } from 'grpc-health-check';
 
-import { call } from './rpc-harness';
+import { call } from '../../support/raw-rpc';
 
 export interface HealthClient {
   check(request: { service: string }, done: (error: unknown, response?: { status: string }) => void): void;

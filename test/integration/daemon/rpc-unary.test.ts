@@ -2,7 +2,8 @@ import type { TransactionApi } from '../../../src/coordinator/api';
 import type { Branch, NewBranch } from '../../../src/engine/model';
 import type { NewInstance } from '../../../src/journal/participants';
 import { type ErrorCode, TccError } from '../../../src/lib/errors';
-import { call, failure, type Fakes, type Harness, startServer, trying } from './rpc-harness';
+import { call, failureOf } from '../../support/raw-rpc';
+import { type Fakes, type Harness, startServer, trying } from './rpc-harness';
 
 let harness: Harness | undefined;
 async function serve(fakes: Fakes): Promise<Harness> {
@@ -91,7 +92,7 @@ test('Begin, Try, RegisterBranch, Commit, Rollback and Get go where they belong'
 test('a bad request reaches nobody, and its violations reach the client', async () => {
   const { transactions } = await serve({});
   const branches = [stock, { ...stock, action: 'no/slash' }];
-  const report = await failure((done) => transactions.execute({ gid: 'a b', branches, wait: 99 as never }, done));
+  const report = await failureOf((done) => transactions.execute({ gid: 'a b', branches, wait: 99 as never }, done));
   expect(report).toMatchObject({ status: 'INVALID_ARGUMENT', reason: 'INVALID_REQUEST' });
   expect(report.violations.map(({ field }) => field)).toEqual([
     'gid',
@@ -116,7 +117,7 @@ test.each<[ErrorCode, string]>([
   const { transactions } = await serve({
     transactions: { get: (gid) => Promise.reject(new TccError(code, 'in words', { metadata: { gid } })) },
   });
-  expect(await failure((done) => transactions.get({ gid: 'order-1' }, done))).toMatchObject({
+  expect(await failureOf((done) => transactions.get({ gid: 'order-1' }, done))).toMatchObject({
     status,
     reason: code,
     message: 'in words',
@@ -133,7 +134,7 @@ test.each<[ErrorCode, string]>([
     transactions: { execute: () => Promise.reject(new TccError(code, 'not known', { metadata })) },
   });
   const branches = [stock, { branchId: 'money', participant: 'payments', action: 'pay' }];
-  expect(await failure((done) => transactions.execute({ branches }, done))).toMatchObject({
+  expect(await failureOf((done) => transactions.execute({ branches }, done))).toMatchObject({
     status: 'INVALID_ARGUMENT',
     reason: code,
     violations: [{ field, description: 'not known' }],
@@ -145,7 +146,7 @@ test.each([
   ['a broken invariant', new TccError('BROKEN_INVARIANT', 'password=secret')],
 ])('%s arrives as INTERNAL without a word of its text', async (_, error) => {
   const { transactions } = await serve({ transactions: { get: () => Promise.reject(error) } });
-  const report = await failure((done) => transactions.get({ gid: 'order-1' }, done));
+  const report = await failureOf((done) => transactions.get({ gid: 'order-1' }, done));
   expect(report.status).toBe('INTERNAL');
   expect(JSON.stringify(report)).not.toContain('secret');
 });
@@ -191,7 +192,7 @@ test('a participant registers, renews, is listed and deregisters', async () => {
 
 test('a bad registration is refused with its fields', async () => {
   const { registry } = await serve({});
-  const report = await failure((done) => registry.register({ participant: 'inventory', lifetimeMs: 1 }, done));
+  const report = await failureOf((done) => registry.register({ participant: 'inventory', lifetimeMs: 1 }, done));
   expect(report.violations.map(({ field }) => field)).toEqual(['instance_id', 'address', 'lifetime_ms', 'actions']);
 });
 
@@ -222,7 +223,7 @@ test('GetTransaction of an unknown gid is NOT_FOUND', async () => {
   const { admin } = await serve({
     journal: { load: () => Promise.resolve(new Map()), attempts: () => Promise.resolve([]) },
   });
-  expect(await failure((done) => admin.getTransaction({ gid: 'constructor' }, done))).toMatchObject({
+  expect(await failureOf((done) => admin.getTransaction({ gid: 'constructor' }, done))).toMatchObject({
     status: 'NOT_FOUND',
     reason: 'TRANSACTION_NOT_FOUND',
     metadata: { gid: 'constructor' },

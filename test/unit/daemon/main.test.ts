@@ -15,6 +15,7 @@ function surroundings(args: readonly string[]) {
     complain: (text) => void complained.push(text),
     onSignal: () => () => undefined,
     onBug: () => () => undefined,
+    onGrpcLine: () => () => undefined,
     exit: () => undefined,
   };
   return { around, printed, complained };

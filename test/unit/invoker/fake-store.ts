@@ -54,8 +54,13 @@ export class FakeStore implements ParticipantStore {
     return this.answer(() => ({ nowMs: this.nowMs, instances }));
   }
 
-  forget(keptMs: number): Promise<void> {
-    return this.answer(() => void this.forgets.push(keptMs));
+  forget(keptMs: number, participant?: string): Promise<void> {
+    return this.answer(() => {
+      this.forgets.push(keptMs);
+      const isKept = (row: StoredInstance) =>
+        row.expiresAt > this.nowMs - keptMs || (participant !== undefined && row.participant !== participant);
+      this.rows = this.rows.filter(isKept);
+    });
   }
 
   private answer<Result>(result: () => Result): Promise<Result> {

@@ -37,6 +37,8 @@ describe('Registry', () => {
   });
 
   const picked = (participant = 'stock', name = 'deduct') => registry.pick(participant, name)?.instanceId;
+  // At once or later: a promise in either case.
+  const policyOf = async (participant: string, name: string) => registry.action(participant, name);
   const failureOf = (promise: Promise<unknown>) =>
     promise.then(
       () => undefined,
@@ -58,7 +60,7 @@ describe('Registry', () => {
   it('an instance without an address, which is only attached, is known but never called', async () => {
     await registry.register({ ...instance('stock', 'attached', [deduct]), address: '' }, 15_000);
     expect(picked()).toBeUndefined();
-    await expect(registry.action('stock', 'deduct')).resolves.toMatchObject({ callTimeoutMs: 3_000 });
+    await expect(policyOf('stock', 'deduct')).resolves.toMatchObject({ callTimeoutMs: 3_000 });
     await registry.register(instance('stock', 'listening', [deduct]), 15_000);
     expect([picked(), picked(), picked()]).toEqual(['listening', 'listening', 'listening']);
   });
@@ -74,7 +76,7 @@ describe('Registry', () => {
     await registry.register(instance('stock', 'a', [deduct]), 15_000);
     await registry.deregister('stock', 'a');
     expect(picked()).toBeUndefined();
-    await expect(registry.action('stock', 'deduct')).resolves.toBeDefined();
+    await expect(policyOf('stock', 'deduct')).resolves.toBeDefined();
     expect(registry.list()).toMatchObject([{ name: 'stock', instances: [{ instanceId: 'a', live: false }] }]);
     await clock.pass(REFRESH_MS);
     expect(picked()).toBeUndefined();
@@ -110,49 +112,49 @@ describe('Registry', () => {
 
   it('an action that is not known is looked for in the store first', async () => {
     await store.save(instance('stock', 'a', [action('deduct', { callTimeoutMs: 700, tryAttempts: 5 })]), 15_000);
-    await expect(registry.action('stock', 'deduct')).resolves.toEqual({ callTimeoutMs: 700, tryAttempts: 5 });
-    await registry.action('stock', 'deduct');
+    await expect(policyOf('stock', 'deduct')).resolves.toEqual({ callTimeoutMs: 700, tryAttempts: 5 });
+    await policyOf('stock', 'deduct');
     expect(store.reads).toBe(2);
   });
 
   it('an action without wishes gets the defaults, and so does one that is not known', async () => {
     await registry.register(instance('stock', 'a', [deduct]), 15_000);
     const defaults = { callTimeoutMs: 3000, tryAttempts: 3 };
-    await expect(registry.action('stock', 'deduct')).resolves.toEqual(defaults);
+    await expect(policyOf('stock', 'deduct')).resolves.toEqual(defaults);
     expect(registry.policyOf('stock', 'gone')).toEqual(defaults);
     expect(registry.policyOf('gone', 'gone')).toEqual(defaults);
   });
 
   it('an unknown participant or action is named together with those that are known', async () => {
     await registry.register(instance('stock', 'a', [deduct, action('add')]), 15_000);
-    expect(await failureOf(registry.action('stok', 'deduct'))).toMatchObject({
+    expect(await failureOf(policyOf('stok', 'deduct'))).toMatchObject({
       code: 'UNKNOWN_PARTICIPANT',
       message: 'no participant is named stok; known are stock',
       metadata: { participant: 'stok' },
     });
-    expect(await failureOf(registry.action('stock', 'deduce'))).toMatchObject({
+    expect(await failureOf(policyOf('stock', 'deduce'))).toMatchObject({
       code: 'UNKNOWN_ACTION',
       message: 'participant stock has no action deduce; it has deduct, add',
     });
     for (let n = 0; n < 20; n += 1) await registry.register(instance(`p${n}`, 'a', []), 15_000);
-    expect((await failureOf(registry.action('stok', 'deduct')))?.message).toMatch(/ and 11 more$/);
+    expect((await failureOf(policyOf('stok', 'deduct')))?.message).toMatch(/ and 11 more$/);
   });
 
   it('many misses at once share the next read, and a miss is remembered for a moment', async () => {
-    await Promise.all(Array.from({ length: 100 }, () => failureOf(registry.action('stock', 'deduct'))));
+    await Promise.all(Array.from({ length: 100 }, () => failureOf(policyOf('stock', 'deduct'))));
     expect(store.reads).toBe(3);
-    await failureOf(registry.action('stock', 'deduct'));
+    await failureOf(policyOf('stock', 'deduct'));
     expect(store.reads).toBe(3);
     await clock.pass(200);
     await store.save(instance('stock', 'a', [deduct]), 15_000);
-    await expect(registry.action('stock', 'deduct')).resolves.toBeDefined();
+    await expect(policyOf('stock', 'deduct')).resolves.toBeDefined();
   });
 
   it('a miss during a read waits for one that began after it', async () => {
     const answer = store.holdReads();
     await clock.pass(REFRESH_MS);
     await store.save(instance('stock', 'a', [deduct]), 15_000);
-    const policy = registry.action('stock', 'deduct');
+    const policy = policyOf('stock', 'deduct');
     answer();
     await expect(policy).resolves.toBeDefined();
     expect(store.reads).toBe(3);
@@ -160,7 +162,7 @@ describe('Registry', () => {
 
   it('nobody hears that a name is unknown while the store is away', async () => {
     store.away = true;
-    expect((await failureOf(registry.action('stock', 'deduct')))?.code).toBe('JOURNAL_UNAVAILABLE');
+    expect((await failureOf(policyOf('stock', 'deduct')))?.code).toBe('JOURNAL_UNAVAILABLE');
     expect((await failureOf(registry.register(instance('stock', 'a', []), 15_000)))?.code).toBe('JOURNAL_UNAVAILABLE');
     expect(registry.list()).toEqual([]);
   });
@@ -225,7 +227,7 @@ describe('Registry', () => {
   it('while versions change, an action goes to the instances that have it', async () => {
     await registry.register(instance('stock', 'new', [deduct, action('add')]), 15_000);
     await registry.register(instance('stock', 'old', [deduct]), 15_000);
-    await expect(registry.action('stock', 'add')).resolves.toBeDefined();
+    await expect(policyOf('stock', 'add')).resolves.toBeDefined();
     expect([1, 2, 3].map(() => picked('stock', 'add'))).toEqual(['new', 'new', 'new']);
     expect([1, 2].map(() => picked()).sort()).toEqual(['new', 'old']);
     expect(picked('stock', 'removed')).toBeDefined();
@@ -237,6 +239,22 @@ describe('Registry', () => {
     const exclude = new Set(['stock/a']);
     expect([1, 2, 3].map(() => registry.pick('stock', 'deduct', exclude)?.instanceId)).toEqual(['b', 'b', 'b']);
     expect(registry.pick('stock', 'deduct', new Set(['stock/a', 'stock/b']))).toBeUndefined();
+  });
+
+  it('a known action needs a stream exactly while no live instance has an address', async () => {
+    const needsStream = (participant = 'stock', name = 'deduct') => registry.needsStream(participant, name);
+    expect(needsStream()).toBe(false);
+    await registry.register({ ...instance('stock', 'attached', [deduct]), address: '' }, 15_000);
+    expect(needsStream()).toBe(true);
+    expect(needsStream('stock', 'add')).toBe(false);
+    expect(needsStream('points')).toBe(false);
+    await registry.register(instance('stock', 'listening', [deduct]), 15_000);
+    expect(needsStream()).toBe(false);
+    await registry.deregister('stock', 'listening');
+    expect(needsStream()).toBe(true);
+    // Long ended, and still known.
+    await registry.deregister('stock', 'attached');
+    expect(needsStream()).toBe(true);
   });
 
   it('instances that ended more than a week ago are forgotten, once an hour', async () => {

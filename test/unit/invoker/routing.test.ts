@@ -6,6 +6,7 @@ import { call } from './real-participant';
 function routing() {
   const unary: ParticipantCall[] = [];
   const streamed: ParticipantCall[] = [];
+  const waiting: ParticipantCall[] = [];
   const outcome = (code: string): Promise<Outcome> => Promise.resolve({ kind: 'refused', code, message: '' });
   const invoker = new RoutingInvoker(
     {
@@ -14,10 +15,16 @@ function routing() {
         streamed.push(one);
         return outcome('STREAM');
       },
+      callOnReturn: (one) => {
+        if (one.participant === 'gone') return undefined;
+        waiting.push(one);
+        return outcome('RETURN');
+      },
     },
     { call: (one) => (unary.push(one), outcome('UNARY')) },
+    { needsStream: (participant) => ['away', 'gone'].includes(participant) },
   );
-  return { invoker, unary, streamed };
+  return { invoker, unary, streamed, waiting };
 }
 
 test('a call goes over a stream where an attached instance serves it, and nowhere else', async () => {
@@ -28,10 +35,26 @@ test('a call goes over a stream where an attached instance serves it, and nowher
   expect(unary).toEqual([]);
 });
 
-test('a call that no attached instance serves goes to an address', async () => {
-  const { invoker, unary, streamed } = routing();
+test('a call that no attached instance serves goes to an address at once', async () => {
+  const { invoker, unary, streamed, waiting } = routing();
   const one = call({ participant: 'listening' });
   expect(await invoker.call(one)).toMatchObject({ code: 'UNARY' });
   expect(unary).toEqual([one]);
   expect(streamed).toEqual([]);
+  expect(waiting).toEqual([]);
+});
+
+test('a call to a participant that is known and has no address waits for its return', async () => {
+  const { invoker, unary, waiting } = routing();
+  const one = call({ participant: 'away' });
+  expect(await invoker.call(one)).toMatchObject({ code: 'RETURN' });
+  expect(waiting).toEqual([one]);
+  expect(unary).toEqual([]);
+});
+
+test('a call to one that is not expected back is answered as one without a live instance', async () => {
+  const { invoker, unary } = routing();
+  const one = call({ participant: 'gone' });
+  expect(await invoker.call(one)).toMatchObject({ code: 'UNARY' });
+  expect(unary).toEqual([one]);
 });

@@ -1,4 +1,5 @@
 import { TccError } from '../../../src/lib/errors';
+import { HELLO_MS } from '../../../src/rpc/attach-session';
 import { FRAME_ENTRIES } from '../../../src/wire/framer';
 import { peek, settle } from '../../support/virtual-clock';
 import { call } from '../invoker/real-participant';
@@ -99,6 +100,27 @@ describe('hello', () => {
     expect(make('a')).toBeUndefined();
     expect(stream.written).toEqual([]);
     expect(house.clock.pending).toBe(0);
+  });
+
+  test('that does not come in time ends the stream', async () => {
+    const stream = house.open();
+    await house.clock.advance(HELLO_MS - 1);
+    expect(stream.isOver).toBe(false);
+    await house.clock.advance(1);
+    expect(stream.failure).toMatchObject({ status: 'INVALID_ARGUMENT', reason: 'INVALID_REQUEST' });
+    expect(stream.failure?.message).toBe(`no hello came within ${HELLO_MS} ms`);
+    expect(house.clock.pending).toBe(0);
+  });
+
+  test('that came in time may take longer to be registered', async () => {
+    const release = house.registry.hold();
+    const stream = house.open();
+    stream.hello();
+    await house.clock.advance(HELLO_MS * 2);
+    expect(stream.isOver).toBe(false);
+    release();
+    await settle();
+    expect(stream.written).toHaveLength(1);
   });
 
   test('asks for flow control, and gets it', async () => {

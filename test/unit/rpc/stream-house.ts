@@ -9,26 +9,12 @@ import type { ExecuteStreamCall } from '../../../src/wire/generated/tcc/v1/Execu
 import type { ExecuteStreamReply__Output } from '../../../src/wire/generated/tcc/v1/ExecuteStreamReply';
 import { tccV1 } from '../../../src/wire/proto';
 import type { WireStatus } from '../../../src/wire/status';
+import { noTransactions } from '../../support/raw-rpc';
 import { VirtualClock } from '../../support/virtual-clock';
 import { limits } from './requests';
 
 /** The same method as any other client has it: what the stream's own encoding must agree with. */
 const plain = tccV1.TransactionService.service.ExecuteStream;
-
-const notFaked = () => {
-  throw new Error('this test fakes no such method');
-};
-const noTransactions: TransactionApi = {
-  execute: notFaked,
-  begin: notFaked,
-  try: notFaked,
-  registerBranch: notFaked,
-  commit: notFaked,
-  rollback: notFaked,
-  get: notFaked,
-  watch: notFaked,
-  retry: notFaked,
-};
 
 /** One session over faked transactions, without gRPC and on a test's time. */
 export class StreamHouse {
