@@ -2,17 +2,30 @@ import type { Outcome } from '../engine/outcome';
 import type { Attachments } from './attachments';
 import type { Invoker, ParticipantCall } from './invoker';
 
-/** An attached instance where there is one, else an address. */
-export class RoutingInvoker implements Invoker {
-  private readonly attachments: Pick<Attachments, 'call'>;
-  private readonly unary: Invoker;
+/** What is known of participants that are not attached. */
+export interface Whereabouts {
+  /** Whether the action is known, and no live instance has an address: then only a stream can carry its calls. */
+  needsStream(participant: string, action: string): boolean;
+}
 
-  constructor(attachments: Pick<Attachments, 'call'>, unary: Invoker) {
+/** An attached instance where there is one, else an address; else it waits a moment for an instance that is on its way back. */
+export class RoutingInvoker implements Invoker {
+  private readonly attachments: Pick<Attachments, 'call' | 'callOnReturn'>;
+  private readonly unary: Invoker;
+  private readonly whereabouts: Whereabouts;
+
+  constructor(attachments: Pick<Attachments, 'call' | 'callOnReturn'>, unary: Invoker, whereabouts: Whereabouts) {
     this.attachments = attachments;
     this.unary = unary;
+    this.whereabouts = whereabouts;
   }
 
   call(call: ParticipantCall): Promise<Outcome> {
-    return this.attachments.call(call) ?? this.unary.call(call);
+    return this.attachments.call(call) ?? this.onReturn(call) ?? this.unary.call(call);
+  }
+
+  private onReturn(call: ParticipantCall): Promise<Outcome> | undefined {
+    if (!this.whereabouts.needsStream(call.participant, call.action)) return undefined;
+    return this.attachments.callOnReturn(call);
   }
 }

@@ -7,13 +7,13 @@ import { boundaries, killAt } from './support/boundary';
 import type { Coordinator } from './support/coordinator';
 import { proxied } from './support/proxied';
 import { leavesNothingBehind, scenario } from './support/scenario';
-import type { Service, ServiceName } from './support/service';
+import { carriers, type Service, type ServiceName } from './support/service';
 import { World } from './support/world';
 
 leavesNothingBehind();
 
 /** kill -9 at each commit boundary. A proxy in front of the database finds the moment; the database itself is asked what is durable. */
-describe('a coordinator on MySQL', () => {
+describe.each(carriers)('a coordinator on MySQL (%s)', (carrier) => {
   let world: World;
   let proxy: TcpProxy;
   let tccd: Coordinator;
@@ -22,7 +22,7 @@ describe('a coordinator on MySQL', () => {
   let tcc: TccClient;
 
   beforeAll(async () => {
-    world = await World.on('mysql');
+    world = await World.on('mysql', { carrier });
     const way = await proxied(world.databaseUrl);
     proxy = way.proxy;
     tccd = await world.coordinator('tccd behind the proxy', { databaseUrl: way.url });

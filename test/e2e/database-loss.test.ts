@@ -2,14 +2,14 @@ import type { TccClient } from 'tcc-coordinator/client';
 
 import { placeOrder } from '../../samples/shop/place-order/place-order';
 import { eventually } from '../support/eventually';
+import { failureOf, rawClients } from '../support/raw-rpc';
 import type { TcpProxy } from '../support/tcp-proxy';
 import type { Coordinator } from './support/coordinator';
 import { Load, loadSeeds } from './support/load';
 import { PrivateServer } from './support/private-server';
 import { proxied } from './support/proxied';
-import { failureOf, rawClients } from './support/raw';
 import { leavesNothingBehind, scenario } from './support/scenario';
-import type { Service, ServiceName } from './support/service';
+import { carriers, type Service, type ServiceName } from './support/service';
 import { World } from './support/world';
 
 leavesNothingBehind();
@@ -17,7 +17,7 @@ leavesNothingBehind();
 /** The database is away for so long: longer than the journal bridges by itself, shorter than any order's deadline. */
 const OUTAGE_MS = 4_000;
 
-describe('the database of a running coordinator', () => {
+describe.each(carriers)('the database of a running coordinator (%s)', (carrier) => {
   let world: World;
   let proxy: TcpProxy;
   let tccd: Coordinator;
@@ -25,7 +25,7 @@ describe('the database of a running coordinator', () => {
   let tcc: TccClient;
 
   beforeAll(async () => {
-    world = await World.on('mysql', { seeds: loadSeeds });
+    world = await World.on('mysql', { carrier, seeds: loadSeeds });
     const way = await proxied(world.databaseUrl);
     proxy = way.proxy;
     tccd = await world.coordinator('tccd', {
@@ -106,10 +106,7 @@ describe('the database of a running coordinator', () => {
   }
 });
 
-const program = PrivateServer.find();
-
-/** Without a server program on the machine there is none to restart; the outages above run everywhere. */
-(program === undefined ? describe.skip : describe)('a database server that holds the coordinators and the shop', () => {
+describe.each(PrivateServer.isWanted() ? carriers : [])('a database server that holds everything (%s)', (carrier) => {
   let server: PrivateServer;
   let world: World;
   let tccd: Coordinator;
@@ -118,8 +115,8 @@ const program = PrivateServer.find();
   beforeAll(async () => {
     // Knex says on the console what becomes of the auditor's own idle connections.
     jest.spyOn(console, 'log').mockImplementation(() => undefined);
-    server = await PrivateServer.prepare(program ?? '');
-    world = await World.on('mysql', { seeds: loadSeeds, serverUrl: server.url });
+    server = await PrivateServer.prepare();
+    world = await World.on('mysql', { carrier, seeds: loadSeeds, serverUrl: server.url });
     tccd = await world.coordinator('tccd', { env: { TCC_LOG_LEVEL: 'info' } });
     await tccd.start();
     await world.openShop([tccd]);

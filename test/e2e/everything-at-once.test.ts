@@ -5,8 +5,8 @@ import type { Coordinator } from './support/coordinator';
 import { Load, loadSeeds } from './support/load';
 import { proxied } from './support/proxied';
 import { leavesNothingBehind, scenario } from './support/scenario';
-import type { Service } from './support/service';
-import { CONFIRM, FINISH } from './support/statements';
+import { carriers, type Service } from './support/service';
+import { COMMIT, CONFIRM, FINISH } from './support/statements';
 import { World } from './support/world';
 
 leavesNothingBehind();
@@ -21,7 +21,7 @@ const env = {
   TCC_DATABASE_CONNECT_TIMEOUT_MS: '1500',
 };
 
-describe('two coordinators, three services and a database under load', () => {
+describe.each(carriers)('two coordinators, three services and a database under load (%s)', (carrier) => {
   let world: World;
   let proxy: TcpProxy;
   let coordinators: Coordinator[];
@@ -29,7 +29,7 @@ describe('two coordinators, three services and a database under load', () => {
   let clients: TccClient[];
 
   beforeAll(async () => {
-    world = await World.on('mysql', { seeds: loadSeeds });
+    world = await World.on('mysql', { carrier, seeds: loadSeeds });
     const way = await proxied(world.databaseUrl);
     proxy = way.proxy;
     coordinators = [
@@ -53,7 +53,7 @@ describe('two coordinators, three services and a database under load', () => {
       const loads = clients.map((client, index) => new Load(client, { prefix: `all-${index}`, atOnce: 6 }));
       const some = (more: number) => Promise.all(loads.map((load) => load.untilPlaced(more)));
       let seen = 0;
-      proxy.dropRepliesAfter((sql) => (sql === 'COMMIT' || CONFIRM.test(sql) || FINISH.test(sql)) && ++seen % 25 === 0);
+      proxy.dropRepliesAfter((sql) => (COMMIT.test(sql) || CONFIRM.test(sql) || FINISH.test(sql)) && ++seen % 25 === 0);
       for (let round = 0; round < ROUNDS; round += 1) {
         const [victim, other] = round % 2 === 0 ? coordinators : coordinators.toReversed();
         const service = services[round % services.length];

@@ -1,15 +1,15 @@
 import { TimedOutError, type TccClient } from 'tcc-coordinator/client';
 
 import { eventually } from '../support/eventually';
+import { call, rawParticipant } from '../support/raw-rpc';
 import type { Coordinator } from './support/coordinator';
-import { call, rawParticipant } from './support/raw';
 import { leavesNothingBehind, scenario } from './support/scenario';
 import { ScriptedParticipant } from './support/scripted';
-import { World } from './support/world';
+import { grounds, World } from './support/world';
 
 leavesNothingBehind();
 
-describe.each(['sqlite', 'mysql'] as const)('an interactive transaction on %s', (kind) => {
+describe.each(grounds)('an interactive transaction on $database ($carrier)', ({ database, carrier }) => {
   let world: World;
   let tccd: Coordinator;
   let tcc: TccClient;
@@ -17,12 +17,12 @@ describe.each(['sqlite', 'mysql'] as const)('an interactive transaction on %s', 
   let points: ScriptedParticipant;
 
   beforeAll(async () => {
-    world = await World.on(kind);
+    world = await World.on(database, { carrier });
     tccd = await world.coordinator('tccd');
     await tccd.start();
     tcc = world.client([tccd]);
-    stock = new ScriptedParticipant('stock', [tccd.address]);
-    points = new ScriptedParticipant('points', [tccd.address]);
+    stock = new ScriptedParticipant('stock', [tccd.address], { carrier });
+    points = new ScriptedParticipant('points', [tccd.address], { carrier, listens: true });
     await Promise.all([stock.start(), points.start()]);
   }, 60_000);
 
@@ -108,7 +108,7 @@ describe.each(['sqlite', 'mysql'] as const)('an interactive transaction on %s', 
   scenario(
     'whose application dies after RegisterBranch is cancelled at its deadline, an empty rollback (I4, I10)',
     async () => {
-      const { gid } = await tcc.begin({ timeoutMs: 500 });
+      const { gid } = await tcc.begin({ timeoutMs: 2_000 });
       await tcc.registerBranch(gid, 'points', 'act');
       await eventually(async () => expect((await tcc.get(gid)).status).toBe('CANCELLED'));
       expect(points.callsOf(gid, 'cancel')).toBeGreaterThan(0);
@@ -131,7 +131,7 @@ describe.each(['sqlite', 'mysql'] as const)('an interactive transaction on %s', 
     'races its Commit against its deadline: whoever wins, the answer, the journal and the participants agree (I6)',
     async () => {
       const race = async (index: number): Promise<string> => {
-        const { gid, deadlineAtMs } = await tcc.begin({ gid: `race-${index}`, timeoutMs: 1_000 });
+        const { gid, deadlineAtMs } = await tcc.begin({ gid: `race-${index}`, timeoutMs: 3_000 });
         await tcc.try(gid, 'stock', 'act');
         // From before the deadline to well after it; the database's clock is this machine's.
         const offsetMs = (index - 12) * 10;

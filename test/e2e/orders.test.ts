@@ -6,12 +6,12 @@ import { eventually } from '../support/eventually';
 import type { Coordinator } from './support/coordinator';
 import { leavesNothingBehind, scenario } from './support/scenario';
 import type { Service, ServiceName } from './support/service';
-import { World } from './support/world';
+import { grounds, World } from './support/world';
 
 leavesNothingBehind();
 
 /** Real orders over three services in processes of their own; after each scenario the books balance. */
-describe.each(['sqlite', 'mysql'] as const)('the shop on %s', (kind) => {
+describe.each(grounds)('the shop on $database ($carrier)', ({ database, carrier }) => {
   let world: World;
   let tccd: Coordinator;
   let shop: Readonly<Record<ServiceName, Service>>;
@@ -19,7 +19,7 @@ describe.each(['sqlite', 'mysql'] as const)('the shop on %s', (kind) => {
   let admin: AdminClient;
 
   beforeAll(async () => {
-    world = await World.on(kind);
+    world = await World.on(database, { carrier });
     tccd = await world.coordinator('tccd', { env: { TCC_CALLS_TIMEOUT_MS: '1000', TCC_CALLS_TRY_ATTEMPTS: '2' } });
     await tccd.start();
     shop = await world.openShop([tccd]);

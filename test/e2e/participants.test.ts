@@ -6,25 +6,25 @@ import { join } from 'node:path';
 import type { TccClient } from 'tcc-coordinator/client';
 
 import { eventually } from '../support/eventually';
+import { call, rawClients } from '../support/raw-rpc';
 import type { Coordinator } from './support/coordinator';
 import { Load, loadSeeds } from './support/load';
 import { freeAddress } from './support/ports';
-import { call, rawClients } from './support/raw';
 import { leavesNothingBehind, scenario } from './support/scenario';
 import { ScriptedParticipant } from './support/scripted';
-import type { Service } from './support/service';
+import { carriers, type Service } from './support/service';
 import { World } from './support/world';
 
 leavesNothingBehind();
 
-describe('participants with several instances', () => {
+describe.each(carriers)('participants with several instances (%s)', (carrier) => {
   let world: World;
   let tccd: Coordinator;
   let tcc: TccClient;
   let instances: Service[];
 
   beforeAll(async () => {
-    world = await World.on('mysql', { seeds: loadSeeds });
+    world = await World.on('mysql', { carrier, seeds: loadSeeds });
     tccd = await world.coordinator('tccd', { env: { TCC_LOG_LEVEL: 'info' } });
     await tccd.start();
     await world.openShop([tccd]);
@@ -70,21 +70,18 @@ describe('participants with several instances', () => {
   });
 });
 
-describe.each([
-  ['attached by a stream', true],
-  ['called at its address', false],
-] as const)('a participant %s that misbehaves', (_how, attach) => {
+describe.each(carriers)('a participant that misbehaves (%s)', (carrier) => {
   let world: World;
   let tccd: Coordinator;
   let tcc: TccClient;
   let scripted: ScriptedParticipant;
 
   beforeAll(async () => {
-    world = await World.on('sqlite');
+    world = await World.on('sqlite', { carrier });
     tccd = await world.coordinator('tccd');
     await tccd.start();
     tcc = world.client([tccd]);
-    scripted = new ScriptedParticipant('scripted', [tccd.address], { attach });
+    scripted = new ScriptedParticipant('scripted', [tccd.address], { carrier });
     await scripted.start();
   }, 60_000);
 

@@ -7,7 +7,8 @@ import type { Coordinator } from './support/coordinator';
 import { Load, loadSeeds } from './support/load';
 import { proxied } from './support/proxied';
 import { leavesNothingBehind, scenario } from './support/scenario';
-import { BRANCHES, CANCEL } from './support/statements';
+import { carriers } from './support/service';
+import { BEGIN, CANCEL } from './support/statements';
 import { World } from './support/world';
 
 leavesNothingBehind();
@@ -16,7 +17,7 @@ leavesNothingBehind();
  * A coordinator that loses the database without losing its connections (a dead network, a machine that stands still) leaves
  * transactions open there, with their row locks.
  */
-describe('a coordinator that is cut off from the database in the middle of a commit', () => {
+describe.each(carriers)('a coordinator that is cut off from the database in the middle of a commit (%s)', (carrier) => {
   let world: World;
   let proxy: TcpProxy;
   let cutOff: Coordinator;
@@ -25,7 +26,7 @@ describe('a coordinator that is cut off from the database in the middle of a com
   let lost: TccClient;
 
   beforeAll(async () => {
-    world = await World.on('mysql', { seeds: loadSeeds });
+    world = await World.on('mysql', { carrier, seeds: loadSeeds });
     const way = await proxied(world.databaseUrl);
     proxy = way.proxy;
     const env = { TCC_LOG_LEVEL: 'info' };
@@ -62,7 +63,7 @@ describe('a coordinator that is cut off from the database in the middle of a com
   scenario(
     'holds the same order, and what is committed with it, up at another one for seconds only (I8, I11)',
     async () => {
-      const cut = cutOffAfter(BRANCHES, 1);
+      const cut = cutOffAfter(BEGIN, 1);
       const order = world.order({ sku: 'item-0', buyer: 'buyer-0' });
       void placeOrder(lost, order).catch(() => undefined);
       await eventually(() => cut.isCut());

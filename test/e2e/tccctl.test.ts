@@ -21,7 +21,7 @@ describe('tccctl against a running coordinator', () => {
     tccd = await world.coordinator('tccd', { env: { TCC_TRANSACTIONS_PARK_AFTER_REFUSALS: '2' } });
     await tccd.start();
     tcc = world.client([tccd]);
-    scripted = new ScriptedParticipant('scripted', [tccd.address], { instanceId: 'scripted-1' });
+    scripted = new ScriptedParticipant('scripted', [tccd.address], { instanceId: 'scripted-1', listens: true });
     await scripted.start();
     await execute('done-1');
     await execute('done-2');

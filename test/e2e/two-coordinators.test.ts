@@ -5,7 +5,7 @@ import { eventually } from '../support/eventually';
 import type { Coordinator } from './support/coordinator';
 import { Load, loadSeeds } from './support/load';
 import { leavesNothingBehind, scenario } from './support/scenario';
-import type { Service, ServiceName } from './support/service';
+import { carriers, type Service, type ServiceName } from './support/service';
 import { World } from './support/world';
 
 leavesNothingBehind();
@@ -15,7 +15,7 @@ const AT_ONCE = 8;
 /** Per-transaction lines would cost more than the transactions. */
 const env = { TCC_LOG_LEVEL: 'info', TCC_DRAIN_MS: '3000' };
 
-describe('two coordinators on one database, under load', () => {
+describe.each(carriers)('two coordinators on one database, under load (%s)', (carrier) => {
   let world: World;
   let first: Coordinator;
   let second: Coordinator;
@@ -24,7 +24,7 @@ describe('two coordinators on one database, under load', () => {
   let other: TccClient;
 
   beforeAll(async () => {
-    world = await World.on('mysql', { seeds: loadSeeds });
+    world = await World.on('mysql', { carrier, seeds: loadSeeds });
     first = await world.coordinator('first tccd', { env });
     second = await world.coordinator('second tccd', { env });
     await Promise.all([first.start(), second.start()]);

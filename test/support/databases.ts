@@ -50,6 +50,16 @@ export function mysqlServerUrl(): string {
   return server;
 }
 
+/**
+ * The program of TCC_TEST_MYSQL_CLUSTER, which starts a three-node Group Replication cluster and brings nodes back: it takes
+ * `cluster`, `cluster-rejoin N` and `cluster-stop` and prints per node its URL, process id and role. Undefined when the
+ * variable is not set: the tests that kill and freeze a primary are skipped then.
+ */
+export function mysqlClusterProgram(): string | undefined {
+  const program = process.env['TCC_TEST_MYSQL_CLUSTER'];
+  return program === undefined || program === '' ? undefined : program;
+}
+
 async function createSqlite(): Promise<TestDatabase> {
   const folder = await mkdtemp(join(tmpdir(), 'tcc-test-'));
   return {

@@ -59,12 +59,12 @@ export class ServiceProcess {
   async start(): Promise<void> {
     const child = this.spawn(this.program);
     this.child = child;
-    let listening: boolean | undefined;
+    let ready: boolean | undefined;
     child.onLine((line) => {
-      listening ??= line.includes('listening') || undefined;
+      ready ??= line.includes('"ready"') || undefined;
     });
     child.onMessage((message) => this.take(message as CallReport | Instruction));
-    await until(`${this.program.name} starts`, START_MS, () => listening);
+    await until(`${this.program.name} starts`, START_MS, () => ready);
   }
 
   async kill(): Promise<void> {

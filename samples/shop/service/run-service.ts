@@ -19,12 +19,13 @@ export interface ServiceParts {
  * Runs one service of the shop until SIGTERM or SIGINT. The environment says how:
  * - SHOP_DATABASE_URL: its own database, `sqlite:PATH` or `mysql://…`. Default: `sqlite:NAME.sqlite`.
  * - TCC_ADDRESS: the coordinators, separated by commas. Default: 127.0.0.1:8480.
- * - SHOP_LISTEN: where it listens. Default: 127.0.0.1:0, any free port.
+ * - SHOP_ATTACH: `off` keeps it from attaching to the coordinators by streams; they call it where it listens then.
+ * - SHOP_LISTEN: where it listens; `off` for nowhere, which an attached service can do without. Default: 127.0.0.1:0, any free port.
  * - SHOP_ADVERTISE: where the coordinators reach it, when that is another address.
  * - SHOP_INSTANCE_ID: stays the same over restarts, so that a restarted service replaces its old self at once.
  * - SHOP_LOG_LEVEL: of the lines on stderr. Default: warn.
  *
- * Prints one line of JSON, `{"listening":"host:port"}`, when it is ready.
+ * Prints one line of JSON when it is ready: `{"ready":true,"listening":"host:port"}`, without the address where it has none.
  */
 export async function runService(name: string, build: (parts: ServiceParts) => Promise<void>): Promise<void> {
   const env = process.env;
@@ -32,10 +33,13 @@ export async function runService(name: string, build: (parts: ServiceParts) => P
   const fence = createFence({ dialect });
   await fence.createTable(knexExecutor(db));
 
+  const listen = env.SHOP_LISTEN ?? '127.0.0.1:0';
+  const listens = listen !== 'off';
   const participant = createParticipant({
     name,
     coordinators: (env.TCC_ADDRESS ?? '127.0.0.1:8480').split(','),
-    listen: env.SHOP_LISTEN ?? '127.0.0.1:0',
+    attach: env.SHOP_ATTACH !== 'off',
+    ...(listens ? { listen } : {}),
     ...(env.SHOP_ADVERTISE === undefined ? {} : { advertise: env.SHOP_ADVERTISE }),
     ...(env.SHOP_INSTANCE_ID === undefined ? {} : { instanceId: env.SHOP_INSTANCE_ID }),
     logger: pino({ name, level: env.SHOP_LOG_LEVEL ?? 'warn' }, pino.destination(2)),
@@ -48,7 +52,8 @@ export async function runService(name: string, build: (parts: ServiceParts) => P
 
   await build({ db, dialect, fence, offer });
   await participant.start();
-  process.stdout.write(`${JSON.stringify({ listening: participant.address })}\n`);
+  const where = listens ? { listening: participant.address } : {};
+  process.stdout.write(`${JSON.stringify({ ready: true, ...where })}\n`);
 
   await untilToldToStop();
   workbench.releaseAll();

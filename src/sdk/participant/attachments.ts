@@ -21,7 +21,7 @@ export interface AttachmentsOptions {
   readonly hello: RawHello;
 }
 
-export interface AttachmentsDeps extends Pick<AttachLinkDeps, 'handler' | 'credentials'> {
+export interface AttachmentsDeps extends Pick<AttachLinkDeps, 'handler' | 'credentials' | 'connect'> {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -125,12 +125,13 @@ export class AttachedCoordinators implements Stoppable {
   }
 
   private open(line: Line): void {
-    const { handler, credentials, clock, logger } = this.deps;
+    const { handler, credentials, connect, clock, logger } = this.deps;
     const { address } = line;
     line.welcomed = false;
     const link = new AttachLink(address, this.options.hello, {
       handler,
       credentials,
+      ...(connect === undefined ? {} : { connect }),
       welcomed: (welcome) => this.welcomed(line, welcome),
       ended: (error) => this.ended(line, error),
     });

@@ -5,7 +5,7 @@ import type { TcpProxy } from '../../support/tcp-proxy';
 import type { Coordinator } from './coordinator';
 import type { Rows } from './rows';
 import type { Service, ServiceName } from './service';
-import { BEGIN, BRANCHES, CANCEL, commitOf, CONFIRM, FINISH, once } from './statements';
+import { BEGIN, CANCEL, commitOf, CONFIRM, FINISH, once } from './statements';
 
 /** Where a coordinator is killed, between two commits or in the middle of a phase. */
 export interface Boundary {
@@ -90,14 +90,14 @@ export const boundaries: readonly Boundary[] = [
     durable: undefined,
     end: 'CONFIRMED',
     shows: 'I2, I8',
-    arm: replyHeld(() => once(BRANCHES)),
+    arm: requestLost(() => once(BEGIN)),
   },
   {
     where: 'after the begin is durable and before any Try',
     durable: 'TRYING',
     end: 'CONFIRMED',
     shows: 'I2, I8',
-    arm: replyHeld(() => commitOf(BEGIN)),
+    arm: replyHeld(() => once(BEGIN)),
   },
   {
     where: 'while one Try is out and two are answered',

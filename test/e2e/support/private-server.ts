@@ -2,8 +2,7 @@ import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { accessSync, closeSync, constants, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { delimiter } from 'node:path';
+import { delimiter, join, resolve } from 'node:path';
 
 import { createConnection } from 'mysql2/promise';
 
@@ -11,6 +10,9 @@ import { eventually } from '../../support/eventually';
 import { freeAddress } from './ports';
 
 const READY_MS = 60_000;
+
+/** The environment variable that names the server program: a path, a name on PATH, or `none`. */
+const PROGRAM = 'TCC_TEST_DATABASE_PROGRAM';
 
 /** A MySQL-family server of the test's own, which it may restart and kill: the same folder and port over any number of lives. */
 export class PrivateServer {
@@ -34,13 +36,17 @@ export class PrivateServer {
     ];
   }
 
-  /** The program that `prepare` would use; undefined when this machine has none. */
-  static find(): string | undefined {
-    return ['mariadbd', 'mysqld'].map(findProgram).find((program) => program !== undefined);
+  /** Whether tests with a server of their own are to run: TCC_TEST_DATABASE_PROGRAM=none says that they are not. */
+  static isWanted(): boolean {
+    return process.env[PROGRAM] !== 'none';
   }
 
-  /** Makes the data folder and starts it. Throws with the end of the log when it does not come up. */
-  static async prepare(program: string): Promise<PrivateServer> {
+  /**
+   * Makes the data folder of a mariadbd or mysqld of this machine, or of the program that TCC_TEST_DATABASE_PROGRAM names, and
+   * starts it. Throws, saying what to do, when there is none, and with the end of the log when it does not come up.
+   */
+  static async prepare(): Promise<PrivateServer> {
+    const program = programHere();
     const folder = mkdtempSync(join(tmpdir(), 'tcc-private-'));
     const [, port = ''] = (await freeAddress()).split(':');
     const server = new PrivateServer(program, folder, port);
@@ -101,6 +107,16 @@ export class PrivateServer {
   }
 }
 
+function programHere(): string {
+  const named = process.env[PROGRAM];
+  const program = named === undefined ? ['mariadbd', 'mysqld'].map(findProgram).find(Boolean) : findProgram(named);
+  if (program !== undefined) return program;
+  throw new Error(
+    `${named ?? 'neither mariadbd nor mysqld'} can be run here, and a test restarts and kills a database server of its own: install ` +
+      `one (Debian: mariadb-server), name one by ${PROGRAM}, or leave these tests out with ${PROGRAM}=none`,
+  );
+}
+
 function hasEnded(child: ChildProcess): boolean {
   return child.exitCode !== null || child.signalCode !== null;
 }
@@ -125,6 +141,7 @@ function isMariadb(program: string): boolean {
 }
 
 function findProgram(name: string): string | undefined {
+  if (name.includes('/')) return [resolve(name)].find(canRun);
   const folders = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/sbin', '/usr/local/sbin', '/usr/libexec'];
   return folders.map((folder) => join(folder, name)).find(canRun);
 }

@@ -2,7 +2,9 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 
-const root = join(__dirname, '../../..');
+import { packageRoot } from '../../../src/lib/package-root';
+
+const root = packageRoot();
 
 /** Loaded into every child: it leaves when the test run is gone, even when that was killed with -9. */
 const LEASH = join(root, 'dist/samples/shop/demo/leash.js');

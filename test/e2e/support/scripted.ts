@@ -9,6 +9,8 @@ import {
   type Phase,
 } from 'tcc-coordinator/participant';
 
+import type { Carrier } from './service';
+
 /** What one call does besides its work. The work itself runs behind the fence, once per phase of a branch. */
 export type Deed =
   | { readonly kind: 'refuse'; readonly message: string }
@@ -16,6 +18,14 @@ export type Deed =
   | { readonly kind: 'fail' }
   /** Does the work, commits it, and then the answer is lost. */
   | { readonly kind: 'lose the answer' };
+
+export interface ScriptedOptions {
+  readonly instanceId?: string;
+  /** Default: 'stream'. */
+  readonly carrier?: Carrier;
+  /** Whether it has an address besides its streams. Default: only when it is called by unary calls. */
+  readonly listens?: boolean;
+}
 
 /** A participant in this process, on the SDK and its fence, that misbehaves on command. */
 export class ScriptedParticipant {
@@ -33,18 +43,14 @@ export class ScriptedParticipant {
   private readonly deeds: { readonly phase: Phase; readonly deed: Deed; left: number }[] = [];
   private readonly gates = new Map<Phase, { readonly opened: Promise<void>; readonly open: () => void }>();
 
-  constructor(
-    name: string,
-    coordinators: readonly string[],
-    options: ActionOptions & { readonly instanceId?: string; readonly attach?: boolean } = {},
-  ) {
-    const { instanceId, attach = true, ...actionOptions } = options;
+  constructor(name: string, coordinators: readonly string[], options: ActionOptions & ScriptedOptions = {}) {
+    const { instanceId, carrier = 'stream', listens = carrier === 'unary', ...actionOptions } = options;
     this.name = name;
     this.participant = createParticipant({
       name,
       coordinators,
-      attach,
-      listen: '127.0.0.1:0',
+      attach: carrier === 'stream',
+      ...(listens ? { listen: '127.0.0.1:0' } : {}),
       lingerMs: 0,
       ...(instanceId === undefined ? {} : { instanceId }),
     });

@@ -3,6 +3,11 @@ import { eventually } from '../../support/eventually';
 import { freeAddress } from './ports';
 import { Program, type Exit } from './program';
 
+/** What carries the calls of applications and to participants: streams, without an address to fall back to, or unary calls. */
+export type Carrier = 'stream' | 'unary';
+
+export const carriers: readonly Carrier[] = ['stream', 'unary'];
+
 export type ServiceName = 'inventory' | 'orders' | 'payments';
 
 /** Long enough for a Node process to start on a busy machine. */
@@ -15,6 +20,8 @@ export interface ServiceSetup {
   readonly coordinators: readonly string[];
   /** Tells instances of one service apart. Default: 1. */
   readonly instance?: number;
+  /** How it is called. Default: by streams, and at its address while there is none. */
+  readonly carrier?: Carrier;
   /** Further settings, such as SHOP_STOCK. */
   readonly env?: Readonly<Record<string, string>>;
 }
@@ -39,11 +46,12 @@ export class Service {
 
   /** Makes one that is not running yet. */
   static async at(name: ServiceName, setup: ServiceSetup): Promise<Service> {
-    const { databaseUrl, coordinators, instance = 1, env = {} } = setup;
+    const { databaseUrl, coordinators, instance = 1, carrier, env = {} } = setup;
     const address = await freeAddress();
     return new Service(name, `${name}-${instance}`, address, {
       SHOP_DATABASE_URL: databaseUrl,
-      SHOP_LISTEN: address,
+      SHOP_LISTEN: carrier === 'stream' ? 'off' : address,
+      SHOP_ATTACH: carrier === 'unary' ? 'off' : 'on',
       SHOP_INSTANCE_ID: `${name}-${instance}`,
       TCC_ADDRESS: coordinators.join(','),
       ...env,
@@ -65,7 +73,7 @@ export class Service {
     });
     this.life = program;
     program.onMessage((message) => this.take(message as CallReport | Instruction));
-    await eventually(() => !program.isRunning || program.stdout.includes('listening'), { timeoutMs: START_MS });
+    await eventually(() => !program.isRunning || program.stdout.includes('"ready"'), { timeoutMs: START_MS });
     if (!program.isRunning) throw new Error(`${this.label} ended at its start:\n${program.output}`);
   }
 

@@ -22,9 +22,10 @@ export function commitOf(pattern: RegExp): Matcher {
   };
 }
 
-/** The row of a new transaction; its COMMIT comes after the branches. */
-export const BEGIN = /^INSERT INTO tcc_transactions /;
-export const BRANCHES = /^INSERT INTO tcc_branches /;
+/** The rows of a new transaction, sent together with BEGIN and COMMIT. */
+export const BEGIN = /^BEGIN;INSERT INTO tcc_transactions /;
+/** A COMMIT: by itself, or sent together with what it commits. */
+export const COMMIT = /^(COMMIT$|BEGIN;)/;
 /** The decision to confirm: a statement by itself. */
 export const CONFIRM = /^UPDATE tcc_transactions SET status = 1, decided_at/;
 /** The decision to cancel: in a transaction with what is known of the branches. */

@@ -6,9 +6,8 @@ import type { Order } from '../../../samples/shop/place-order/place-order';
 import { sqlDatabases, type TestDatabase } from '../../support/databases';
 import { eventually } from '../../support/eventually';
 import { Coordinator } from './coordinator';
-import { freeAddress } from './ports';
 import { Rows } from './rows';
-import { Service, type ServiceName } from './service';
+import { carriers, Service, type Carrier, type ServiceName } from './service';
 
 /** What the shop begins with, unless a test says otherwise: enough for every test of a file, and one clock. */
 const seeds: Readonly<Record<ServiceName, Readonly<Record<string, string>>>> = {
@@ -22,7 +21,14 @@ const serviceNames: readonly ServiceName[] = ['inventory', 'orders', 'payments']
 /** After the faults have stopped: lease, scan period and the largest backoff of the impatient settings, and a busy machine. */
 const SETTLED_WITHIN_MS = 15_000;
 
+/** Every database and every carrier: what a suite runs on when neither may make a difference to it. */
+export const grounds = (['sqlite', 'mysql'] as const).flatMap((database) =>
+  carriers.map((carrier) => ({ database, carrier })),
+);
+
 export interface WorldOptions {
+  /** How applications and services talk with the coordinators. Default: by streams, and services have an address as well. */
+  readonly carrier?: Carrier;
   readonly seeds?: Partial<Record<ServiceName, Readonly<Record<string, string>>>>;
   /** Another MySQL-family server than that of TCC_TEST_MYSQL_URL. */
   readonly serverUrl?: string;
@@ -52,6 +58,11 @@ export class World {
     this.options = options;
     this.shop = openShop(this.shopUrls);
     this.rows = new Rows(this.databaseUrl);
+  }
+
+  private get carried() {
+    const { carrier } = this.options;
+    return carrier === undefined ? {} : { carrier };
   }
 
   /** Fresh, empty databases; nothing is running yet. */
@@ -84,6 +95,7 @@ export class World {
       databaseUrl: this.shopUrls[name],
       coordinators: coordinators.map(({ address }) => address),
       instance,
+      ...this.carried,
       env: this.options.seeds?.[name] ?? seeds[name],
     });
     this.services.push(made);
@@ -105,7 +117,11 @@ export class World {
   }
 
   client(coordinators: readonly Coordinator[], timeoutMs = 30_000): TccClient {
-    const made = createClient({ addresses: coordinators.map(({ address }) => address), timeoutMs });
+    const made = createClient({
+      addresses: coordinators.map(({ address }) => address),
+      timeoutMs,
+      ...this.carried,
+    });
     this.clients.push(made);
     return made;
   }
@@ -140,5 +156,3 @@ export class World {
     await Promise.all(this.databases.map((database) => database.drop()));
   }
 }
-
-export { freeAddress };

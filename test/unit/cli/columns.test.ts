@@ -18,8 +18,9 @@ describe('columns', () => {
 
   it('stay quick for a hundred thousand lines', () => {
     const row = ['order-1', 'place-order', 'CONFIRMED', '5m', '0', '-', '-'];
-    const startedAt = performance.now();
+    // Of this process's own time: the machine may have other things to do.
+    const before = process.cpuUsage();
     columns([...row], Array<string[]>(100_000).fill(row), look(false));
-    expect(performance.now() - startedAt).toBeLessThan(5_000);
+    expect(process.cpuUsage(before).user / 1_000).toBeLessThan(5_000);
   });
 });

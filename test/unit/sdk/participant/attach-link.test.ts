@@ -201,7 +201,8 @@ describe('stop', () => {
     const stream = await attached({ drainMs: 150 });
     const startedMs = performance.now();
     await participant.stop();
-    expect(performance.now() - startedMs).toBeLessThan(1_000);
+    // Less than it waits by default, 10 s.
+    expect(performance.now() - startedMs).toBeLessThan(8_000);
     await eventually(() => stream.isOver);
   });
 });
