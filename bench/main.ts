@@ -2,7 +2,8 @@
  * The measured promises. BENCH_SERVERS names the database servers as URLs, separated by blanks; scripts/bench.mjs finds or starts
  * them. Exit code 0 when every figure is met, 2 when one is not, 1 when something broke.
  */
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 
 import { figureGroups, type FigureGroup } from './figures';
 import { Processes } from './lab/cluster';
@@ -62,8 +63,9 @@ async function connect({ servers }: BenchOptions): Promise<DatabaseServer[]> {
 function chosen({ only, dtm }: BenchOptions): readonly FigureGroup[] {
   if (dtm !== undefined) return figureGroups.filter(({ name }) => name === 'dtm');
   if (only === undefined) return figureGroups.filter(({ byDefault }) => byDefault);
-  const groups = figureGroups.filter(({ name }) => name === only);
-  if (groups.length === 0) throw new Error(`there is no group ${only}; --list shows them`);
+  const wanted = new Set(only.split(','));
+  const groups = figureGroups.filter(({ name }) => wanted.delete(name));
+  if (wanted.size > 0) throw new Error(`there is no group ${[...wanted].join(', ')}; --list shows them`);
   return groups;
 }
 
@@ -73,7 +75,7 @@ function isDue(group: FigureGroup, server: DatabaseServer, all: readonly Databas
 
 async function measure(group: FigureGroup, server: DatabaseServer, options: BenchOptions): Promise<readonly Figure[]> {
   const profiling = options.profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${options.profile}`];
-  const processes = new Processes([...options.nodeOptions, ...profiling]);
+  const processes = new Processes([...optionsOfTccd(), ...options.nodeOptions, ...profiling]);
   const started = performance.now();
   try {
     const figures = await group.measure({ processes, server, options });
@@ -84,6 +86,12 @@ async function measure(group: FigureGroup, server: DatabaseServer, options: Benc
     await server.dropAll();
     say(`  (${group.name} on ${server.name}: ${((performance.now() - started) / 1000).toFixed(0)} s)\n`);
   }
+}
+
+/** With which Node runs the command `tccd`: its first line says so. What it is compared with gets the same. */
+function optionsOfTccd(): readonly string[] {
+  const [firstLine = ''] = readFileSync(join(__dirname, '../src/bin/tccd.js'), 'utf8').split('\n', 1);
+  return firstLine.split(' ').filter((word) => word.startsWith('--'));
 }
 
 async function describe(server: DatabaseServer): Promise<string> {

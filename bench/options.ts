@@ -2,7 +2,7 @@ import type { LabOptions } from './lab/lab';
 
 /** What the bench was asked to do. */
 export interface BenchOptions extends LabOptions {
-  /** Only figures whose name or group begins like this. */
+  /** Only these groups of figures, separated by commas. */
   readonly only: string | undefined;
   readonly jsonFile: string | undefined;
   readonly plotFile: string | undefined;
@@ -21,7 +21,7 @@ export interface BenchOptions extends LabOptions {
 
 export const usage = `npm run bench -- [OPTION...]
 
-  --only NAME         one group of figures, such as streams (--list shows them)
+  --only NAME,...     some groups of figures, such as streams,latency (--list shows them)
   --list              the groups
   --full              the long figures on MySQL too
   --json FILE         the figures as JSON

@@ -32,6 +32,7 @@ const instances = new Map<string, StoredInstance>();
 const opened: OpenJournal = {
   name: 'a journal that does nothing',
   label: 'nothing',
+  host: undefined,
   journal: nothing,
   participants: {
     save: (instance, lifetimeMs) => {
