@@ -28,8 +28,6 @@ export class CallChecks {
   private readonly cancelsSeen = new Set<string>();
   /** `phase gid branchId kind`: what participants have said, whether or not anybody heard it. */
   private readonly said = new Set<string>();
-  /** By `gid branchId`: how often a coordinator heard that a Confirm or Cancel is refused. */
-  private readonly refusals = new Map<string, number>();
   /** `machine gid`: the coordinator is deciding an Execute, or knows its decision. */
   private readonly deciding = new Set<string>();
   /** Branches whose fence row is gone. */
@@ -88,16 +86,9 @@ export class CallChecks {
 
   /** What a coordinator makes of a call: certain is only what the participant has said (I9). */
   heard({ phase, gid, branchId }: ParticipantCall, { kind }: Outcome): void {
-    const key = `${gid} ${branchId}`;
-    if (kind === 'refused' && phase !== 'try') this.refusals.set(key, this.refusalsOf(gid, branchId) + 1);
     const needed = kind === 'done' ? 'done' : kind === 'refused' ? 'failed' : undefined;
     if (needed !== undefined && !this.said.has(`${phase} ${gid} ${branchId} ${needed}`))
       this.deps.broken(`I9: the ${phase} of ${gid} ${branchId} is taken for ${kind}, and nobody has said so`);
-  }
-
-  /** How often coordinators have heard that the branch's Confirm or Cancel is refused. */
-  refusalsOf(gid: string, branchId: string): number {
-    return this.refusals.get(`${gid} ${branchId}`) ?? 0;
   }
 
   /** A fence row was purged. */

@@ -15,8 +15,6 @@ export interface CommitDeps {
   readonly wasTried: (gid: string, branchId: string) => boolean;
   /** Whether any application wants this transaction. */
   readonly wasAsked: (gid: string) => boolean;
-  /** How often coordinators have heard that its Confirm or Cancel is refused. */
-  readonly refusalsOf: (gid: string, branchId: string) => number;
   readonly leaseMs: number;
   readonly parkAfterRefusals: number;
   readonly retentionMs: number;
@@ -89,9 +87,7 @@ export class CommitChecks {
   private parked(before: StoredRow, row: StoredRow): void {
     if (row['due_at'] !== null) this.broken('I7', row, 'is parked, and is due without an operator');
     if (before['parked'] === 1) return;
-    const refusals = this.branchesOf(row).map((branch) =>
-      this.deps.refusalsOf(textOf(row, 'gid'), textOf(branch, 'branch_id')),
-    );
+    const refusals = this.branchesOf(row).map((branch) => Number(branch['refusals']));
     if (Math.max(...refusals) < this.deps.parkAfterRefusals)
       this.broken('I7', row, `is parked after ${refusals.join(', ')} refusals`);
   }

@@ -63,7 +63,6 @@ export class Watch {
       reached: (what) => world.coverage.reached(what),
       booksOf: (participant, gid, branchId) => this.booksOf(participant, gid, branchId),
       wasTried: (gid, branchId) => this.calls.wasTried(gid, branchId),
-      refusalsOf: (gid, branchId) => this.calls.refusalsOf(gid, branchId),
       wasAsked: (gid) => this.asked.has(gid),
       ...{ leaseMs, parkAfterRefusals, retentionMs: world.settings.retentionMs },
       underWay: (gid) => world.network.underWay.get(gid) ?? 0,

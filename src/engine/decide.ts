@@ -25,6 +25,7 @@ export function takeNew(transaction: Transaction, context: Context): Decision {
 export function take(transaction: Transaction, context: Context): Decision {
   const driven = inHand(transaction);
   if (isTerminal(transaction.state.status)) return released(driven);
+  if ('parked' in transaction.state && transaction.state.parked) return released(driven);
   if (transaction.state.status !== 'TRYING') return carryOn(driven, context);
   if (context.now >= transaction.deadlineAt) return timeOut(asMaybeSent(driven), context);
   if (transaction.mode === 'execute')
@@ -35,6 +36,7 @@ export function take(transaction: Transaction, context: Context): Decision {
     from: 'TRYING',
     due: 'deadline',
     rounds: 0,
+    afterRounds: undefined,
     branches: [],
     attempts: [],
   };

@@ -95,6 +95,7 @@ function postpone(driven: Driven, stage: Stage, context: Context): PostponeStep 
     from: transaction.state.status as PostponeStep['from'],
     due: parked ? 'parked' : { inMs: roundDelayMs(failures, transaction.rounds + 1, context) },
     rounds: 1,
+    afterRounds: parked ? transaction.rounds : undefined,
     branches: transaction.branches.map((branch) =>
       branch.status === stage.done
         ? change(branch.branchId, branch.status)

@@ -75,6 +75,11 @@ export interface PostponeStep {
   readonly due: { readonly inMs: number } | 'deadline' | 'parked';
   /** How much `rounds` grows. */
   readonly rounds: 0 | 1;
+  /**
+   * Set when it parks: `rounds` must still be this. Another coordinator's round may have ended meanwhile, and the branch that
+   * refused here may have acknowledged there.
+   */
+  readonly afterRounds: number | undefined;
   readonly branches: readonly BranchChange[];
   readonly attempts: readonly AttemptRecord[];
 }

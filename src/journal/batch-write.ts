@@ -101,9 +101,9 @@ export class BatchWrite {
   }
 
   private async postpone(step: PostponeStep): Promise<void> {
-    const { gid, due, rounds } = step;
+    const { gid, due, rounds, afterRounds } = step;
     const from = codes.transactionStatus.of(step.from);
-    await this.one(gid, await this.write(sql.postpone(this.dialect, { gid, from, due, rounds })));
+    await this.one(gid, await this.write(sql.postpone(this.dialect, { gid, from, due, rounds, afterRounds })));
   }
 
   /** A row that is open now was open then: terminal is for ever. */

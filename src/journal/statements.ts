@@ -175,6 +175,7 @@ export interface PostponeRow {
   readonly from: number;
   readonly due: { readonly inMs: number } | 'deadline' | 'parked';
   readonly rounds: number;
+  readonly afterRounds: number | undefined;
 }
 
 /** The clock comes back only where it is part of what is written. */
@@ -186,7 +187,15 @@ export function postpone(dialect: Dialect, row: PostponeRow): Sql {
   const values: SqlValue[] = typeof due === 'string' ? [] : [due.inMs];
   if (!isTrying) values.push(row.rounds);
   values.push(row.gid, row.from);
-  return { text: `UPDATE tcc_transactions SET due_at = ${dueAt}${progress} WHERE gid = ? AND status = ?`, values };
+  let still = '';
+  if (row.afterRounds !== undefined) {
+    still = ' AND rounds = ?';
+    values.push(row.afterRounds);
+  }
+  return {
+    text: `UPDATE tcc_transactions SET due_at = ${dueAt}${progress} WHERE gid = ? AND status = ?${still}`,
+    values,
+  };
 }
 
 export function retryNow(dialect: Dialect, gids: readonly string[]): Sql {

@@ -136,6 +136,7 @@ function afterDecide(row: Transaction, step: Extract<Step, { kind: 'decide' }>, 
 
 function afterPostpone(row: Transaction, step: Extract<Step, { kind: 'postpone' }>, now: number) {
   if (row.state.status !== step.from) return undefined;
+  if (step.afterRounds !== undefined && step.afterRounds !== row.rounds) return undefined;
   const { due } = step;
   const dueAt = due === 'parked' ? undefined : due === 'deadline' ? row.deadlineAt : now + due.inMs;
   if (step.from === 'TRYING') return { ...row, dueAt };

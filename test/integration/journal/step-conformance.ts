@@ -163,6 +163,16 @@ export function stepConformance(subject: () => Journal): void {
       expect(await read(journal, 'postpone-park')).toMatchObject({ dueAt: atMs, state: { parked: false } });
     });
 
+    test('does not park a transaction of which another round has ended meanwhile', async () => {
+      await journal.append(begin('postpone-stale'));
+      await journal.append(cancel('postpone-stale'));
+      await journal.append(postpone('postpone-stale', { from: 'CANCELLING' }));
+      const park = postpone('postpone-stale', { from: 'CANCELLING', due: 'parked', afterRounds: 0 });
+      expect(await journal.append(park)).toMatchObject({ kind: 'stands', current: { rounds: 1 } });
+      appliedAt(await journal.append({ ...park, afterRounds: 1 }));
+      expect(await read(journal, 'postpone-stale')).toMatchObject({ rounds: 2, state: { parked: true } });
+    });
+
     test('of a transaction that is TRYING only moves when it is due, as often as it is asked', async () => {
       await journal.append(begin('postpone-trying'));
       for (const due of ['deadline', 'deadline', { inMs: 3_000 }] as const) {

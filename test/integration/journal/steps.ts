@@ -76,6 +76,7 @@ export function postpone(gid: string, changes: Partial<PostponeStep> = {}): Post
     from: 'CONFIRMING',
     due: { inMs: 5_000 },
     rounds: 1,
+    afterRounds: undefined,
     branches: [],
     attempts: [],
     ...changes,

@@ -29,6 +29,7 @@ const postpone = (more: Partial<PostponeStep>): PostponeStep => ({
   from: 'CONFIRMING',
   due: { inMs: 100 },
   rounds: 1,
+  afterRounds: undefined,
   branches: [],
   attempts: [],
   ...more,

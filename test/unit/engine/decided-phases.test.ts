@@ -125,6 +125,22 @@ describe.each([
     expect(after(rules.parkAfterRefusals - 1)).toBe('parked');
   });
 
+  test('is parked only while no other round has ended', () => {
+    const branches = [branch('a', 'TRIED', { refusals: rules.parkAfterRefusals })];
+    const { driven } = take(transaction({ state: states[status], branches, rounds: 3 }), c);
+    expect(stepOf(play(driven, answer('a', phase, refused)), 'postpone')).toMatchObject({
+      due: 'parked',
+      afterRounds: 3,
+    });
+  });
+
+  test('is let go of when it stands parked', () => {
+    const state = { ...states[status], parked: true };
+    expect(take(transaction({ state, branches: [branch('a', 'TRIED')] }), c)).toMatchObject({
+      effects: [{ kind: 'release' }],
+    });
+  });
+
   test('is not parked when a retried participant is only away: unanswered calls are repeated for ever', () => {
     const branches = [branch('a', 'TRIED', { refusals: rules.parkAfterRefusals })];
     const { driven } = take(transaction({ state: states[status], branches }), c);
