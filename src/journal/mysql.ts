@@ -275,6 +275,8 @@ function query(connection: PoolConnection, sql: string, timeout: number, answere
         resolve(result);
         return;
       }
+      // The driver (3.24) forgets the timer of a statement whose connection broke; it would run on after the pool is closed (I13).
+      clearTimeout((command as { queryTimeout?: NodeJS.Timeout | null }).queryTimeout ?? undefined);
       // The statement's text holds payloads, and errors end up in logs.
       delete (error as { sql?: string }).sql;
       reject(new DatabaseFault(mysqlFault(error), error.message, error));

@@ -162,6 +162,17 @@ describe('a script above max_allowed_packet', () => {
   });
 });
 
+test('a connection that breaks leaves no timer (I13)', async () => {
+  const timers = () => process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length;
+  await run('W1');
+  const before = timers();
+  for (const which of ['W1', 'COMMIT']) {
+    once(which, 'cut');
+    expect(await faultOf(run('W1', 'W2'))).toBe('unknown');
+    expect(timers()).toBeLessThanOrEqual(before);
+  }
+});
+
 test('an error holds nothing of the statement', async () => {
   once('W2', { errno: 1105 });
   const error = await run('W1', 'W2', 'W3').catch((reason: unknown) => reason);
