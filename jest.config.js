@@ -21,5 +21,11 @@ const suite = (name) => ({
   testMatch: [`<rootDir>/test/${name}/**/*.test.ts`],
 });
 
+// By itself jest leaves one core of two idle; the end-to-end suites mostly wait.
+const WORKERS = 2;
+
 // One bound for all: jest takes a timeout only for the whole run. It ends what hangs; no test waits for it.
-module.exports = { testTimeout: 120_000, projects: [suite('unit'), suite('integration'), suite('e2e')] };
+module.exports = {
+  maxWorkers: WORKERS,
+  testTimeout: 120_000, projects: [suite('unit'), suite('integration'), suite('e2e')],
+};
