@@ -27,5 +27,6 @@ const WORKERS = 2;
 // One bound for all: jest takes a timeout only for the whole run. It ends what hangs; no test waits for it.
 module.exports = {
   maxWorkers: WORKERS,
-  testTimeout: 120_000, projects: [suite('unit'), suite('integration'), suite('e2e')],
+  testTimeout: 120_000,
+  projects: [suite('unit'), suite('integration'), suite('e2e')],
 };
