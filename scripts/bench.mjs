@@ -3,27 +3,21 @@
 //   TCC_BENCH_MARIADB_URL, TCC_BENCH_MYSQL_URL   servers to use, such as mysql://root@127.0.0.1:3306; databases are made on
 //                                                them and removed again. Otherwise private ones are started, where the
 //                                                programs are there; MariaDB is installed if need be, MySQL is left out.
-import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { ensureDependencies } from './lib/dependencies.mjs';
+import { interruption } from './lib/interruption.mjs';
 import { mysqlServer, privateServer } from './lib/mysql-server.mjs';
 import { findProgram } from './lib/programs.mjs';
-import { outputOf, run, say } from './lib/run.mjs';
+import { mustRun, outputOf, runInForeground, say } from './lib/run.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const node = process.execPath;
 const args = process.argv.slice(2);
 const started = [];
-const interruption = new AbortController();
-for (const [name, number] of Object.entries({ SIGHUP: 1, SIGINT: 2, SIGTERM: 15 })) {
-  process.on(name, () => {
-    process.exitCode = 128 + number;
-    interruption.abort(new Error(`interrupted by ${name}`));
-  });
-}
+const interrupted = interruption();
 
 try {
-  process.exitCode = await bench(interruption.signal);
+  process.exitCode = await bench(interrupted);
 } catch (error) {
   process.stderr.write(`npm run bench: ${error.message}\n`);
   process.exitCode ??= 1;
@@ -33,16 +27,12 @@ try {
 
 async function bench(signal) {
   await ensureDependencies(root, { signal });
-  await must('generate', ['scripts/generate.mjs'], signal);
-  await must('build', ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json'], signal);
+  await mustRun('generate', node, ['scripts/generate.mjs'], { cwd: root, signal });
+  await mustRun('build', node, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json'], { cwd: root, signal });
   const isQuestion = args.some((name) => name === '--help' || name === '--list');
   const urls = isQuestion ? [] : [await mariadb(signal), await mysql(signal)];
-  return exitCodeOf({ ...process.env, BENCH_SERVERS: urls.filter(Boolean).join(' ') }, signal);
-}
-
-async function must(name, command, signal) {
-  say(name);
-  if ((await run(node, command, { cwd: root, signal })) !== 0) throw new Error(`${name} failed`);
+  const env = { ...process.env, BENCH_SERVERS: urls.filter(Boolean).join(' ') };
+  return runInForeground(node, ['dist/bench/main.js', ...args], { cwd: root, env, signal });
 }
 
 async function mariadb(signal) {
@@ -71,14 +61,4 @@ async function mysql(signal) {
     say(`MySQL is left out (${error.message}); TCC_BENCH_MYSQL_URL may name a server`);
     return undefined;
   }
-}
-
-/** Runs the bench in the foreground: it has its own hands on the end of its children. */
-function exitCodeOf(env, signal) {
-  const child = spawn(node, ['dist/bench/main.js', ...args], { cwd: root, env, stdio: 'inherit' });
-  signal.addEventListener('abort', () => child.kill('SIGTERM'));
-  return new Promise((resolve, reject) => {
-    child.on('error', reject);
-    child.on('close', (code) => resolve(code ?? 1));
-  });
 }

@@ -7,6 +7,7 @@
 import { fileURLToPath } from 'node:url';
 import { parseTestArguments } from './lib/arguments.mjs';
 import { ensureDependencies } from './lib/dependencies.mjs';
+import { interruption } from './lib/interruption.mjs';
 import { mysqlServer } from './lib/mysql-server.mjs';
 import { nodeOfVersion } from './lib/other-node.mjs';
 import { postgresServer } from './lib/postgres-server.mjs';
@@ -23,16 +24,10 @@ const checks = [
   { name: 'format', args: [bin('prettier/bin/prettier.cjs'), '--check', '--log-level', 'warn', '.'] },
 ];
 
-const interruption = new AbortController();
-for (const [name, number] of Object.entries({ SIGHUP: 1, SIGINT: 2, SIGTERM: 15 })) {
-  process.on(name, () => {
-    process.exitCode = 128 + number;
-    interruption.abort(new Error(`interrupted by ${name}`));
-  });
-}
+const interrupted = interruption();
 
 try {
-  const totals = await test(parseTestArguments(process.argv.slice(2)), interruption.signal);
+  const totals = await test(parseTestArguments(process.argv.slice(2)), interrupted);
   const skipped = totals.skipped > 0 ? `, ${totals.skipped} skipped` : '';
   process.stdout.write(`${totals.passed} passed, ${totals.failed} failed${skipped}\n`);
   process.exitCode ??= totals.failed > 0 ? 1 : 0;

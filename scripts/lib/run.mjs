@@ -38,6 +38,25 @@ export async function run(command, args, { cwd, env, signal, quiet = false, uid,
   }
 }
 
+/**
+ * Runs a command that has its own hands on the end of its children: on this terminal, with its input, and told to end when
+ * `signal` is aborted. Resolves to its exit code, 1 when a signal ended it.
+ */
+export function runInForeground(command, args, { cwd, env, signal }) {
+  const child = spawn(command, args, { cwd, env, stdio: 'inherit' });
+  signal.addEventListener('abort', () => child.kill('SIGTERM'));
+  return new Promise((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', (code) => resolve(code ?? 1));
+  });
+}
+
+/** Runs a step that everything after it needs; rejects when it fails. */
+export async function mustRun(name, command, args, { cwd, signal }) {
+  say(name);
+  if ((await run(command, args, { cwd, signal })) !== 0) throw new Error(`${name} failed`);
+}
+
 /** What a short command prints on standard output; undefined when it fails or is not there. */
 export async function outputOf(command, args) {
   const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'ignore'] });
