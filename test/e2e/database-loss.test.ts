@@ -70,7 +70,8 @@ describe.each(carriers)('the database of a running coordinator (%s)', (carrier) 
       const order = world.order({ sku: 'item-0', buyer: 'buyer-0' });
       await shop.payments.hold('confirm');
       const placed = placeOrder(tcc, order);
-      await eventually(async () => (await world.rows.statusOf(order.orderId)) === 'CONFIRMING');
+      // The row says CONFIRMING before the coordinator knows that it does: without the reply to that commit it confirms nothing.
+      await Promise.all([shop.orders.report(order.orderId, 'confirm'), shop.inventory.report(order.orderId, 'confirm')]);
       proxy.refuse();
       await shop.payments.release('confirm');
       await shop.payments.report(order.orderId, 'confirm');
