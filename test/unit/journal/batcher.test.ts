@@ -96,6 +96,20 @@ describe('the batcher', () => {
     expect(store.gids(2)).toEqual(['c', 'd']);
   });
 
+  test('lanes that are free share what is ready, in parts that are worth a commit (B1)', async () => {
+    const batcher = batcherOver(store, { lanes: 2 });
+    const many = Array.from({ length: 140 }, (_, index) => batcher.append(retry(`many-${index}`)));
+    await store.begun(2);
+    expect(store.commits.map(({ steps }) => steps.length)).toEqual([70, 70]);
+    for (const { end } of store.commits) end();
+    await Promise.all(many);
+    const few = Array.from({ length: 70 }, (_, index) => batcher.append(retry(`few-${index}`)));
+    await store.begun(4);
+    expect(store.commits.slice(2).map(({ steps }) => steps.length)).toEqual([64, 6]);
+    for (const { end } of store.commits.slice(2)) end();
+    await Promise.all(few);
+  });
+
   test('a batch holds no more than its bound', async () => {
     const batcher = batcherOver(store, { batchSize: 2 });
     for (const gid of ['a', 'b', 'c']) void batcher.append(retry(gid));
