@@ -14,7 +14,8 @@ import { DatabaseFault, isFault, type Connection, type Database, type Sql, type 
 import { labelOf, type MysqlAddress } from './database-url';
 import { mysqlDialect } from './dialect';
 import type { Flavour } from './host-probe';
-import { KEEPALIVE_AFTER_MS, MysqlDatabase, type MysqlOptions } from './mysql';
+import { MysqlDatabase, type MysqlOptions } from './mysql';
+import { KEEPALIVE_AFTER_MS } from './mysql-tls';
 import type { Primary, PrimaryFinder } from './primary';
 
 /** Its connections, and where they lead. */

@@ -9,7 +9,7 @@ import { createConnection, type Connection } from 'mysql2';
 import type { Clock } from '../lib/clock';
 
 import type { MysqlAddress } from './database-url';
-import { sslOptions } from './mysql-tls';
+import { socketOptions } from './mysql-tls';
 
 export type HostAnswer =
   /** It says that it takes writes. `aheadMs`: its clock less this process's monotonic clock. */
@@ -107,7 +107,7 @@ export class HostProbe {
       user: address.user,
       password: address.password,
       database: address.database,
-      ...(address.tls === undefined ? {} : { ssl: sslOptions(address.tls) }),
+      ...socketOptions(address),
       connectTimeout: PROBE_TIMEOUT_MS,
       flags: ['-LOCAL_FILES'],
     });

@@ -1,8 +1,8 @@
 import type { PoolConnection, ResultSetHeader } from 'mysql2';
 
-import { DatabaseFault, isFault, type Connection, type Row, type SqlValue, type Written } from './database';
+import { DatabaseFault, isFault, type Connection, type Row, type Sql, type SqlValue, type Written } from './database';
 import { isServersWord, mysqlFault } from './dialect';
-import { withValues } from './mysql-literals';
+import { scriptText, withValues } from './mysql-literals';
 
 /** How long a statement waits for a row lock before the transaction is rolled back and run again. */
 const LOCK_WAIT_SECONDS = 3;
@@ -25,9 +25,6 @@ export const SESSION = [
 
 /** A command byte and its header. */
 const PACKET_OVERHEAD = 64;
-
-/** BEGIN, COMMIT and what separates them. */
-const SCRIPT_OVERHEAD = 32;
 
 /** A connection of the pool while somebody uses it. It turns every failure into a DatabaseFault. */
 export class LentConnection implements Connection {
@@ -69,44 +66,33 @@ export class LentConnection implements Connection {
     return (await this.send(withValues(sql, values))) as readonly Row[];
   }
 
-  write(sql: string, values: readonly SqlValue[] = []): Promise<Written> {
-    return this.writeText(withValues(sql, values));
+  async write(sql: string, values: readonly SqlValue[] = []): Promise<Written> {
+    return writtenOf((await this.send(withValues(sql, values))) as ResultSetHeader);
   }
 
-  async writeText(sql: string): Promise<Written> {
-    return writtenOf((await this.send(sql)) as ResultSetHeader);
-  }
-
-  async writeEach(texts: readonly string[]): Promise<readonly Written[]> {
-    const written: Written[] = [];
-    for (const text of texts) written.push(await this.writeText(text));
-    return written;
-  }
-
-  /** Whether all of them fit into one packet to the server. */
-  takes(texts: readonly string[]): boolean {
-    const bytes = texts.reduce((sum, text) => sum + text.length + 1, SCRIPT_OVERHEAD);
-    return this.longest !== undefined && bytes <= this.longest;
+  /** Begin, statements and commit: in one round trip where the server takes so much in one packet. */
+  async commitAll(statements: readonly Sql[]): Promise<readonly Written[]> {
+    const text = scriptText(statements);
+    if (this.longest !== undefined && text.length <= this.longest) return this.script(text, statements.length);
+    return this.transaction(async () => {
+      const written: Written[] = [];
+      for (const { text, values } of statements) written.push(await this.write(text, values));
+      return written;
+    });
   }
 
   /**
-   * Begin, statements and commit in one round trip. The server stops at the first that fails: when that is one of the
+   * So many statements between BEGIN and COMMIT, in one round trip. The server stops at the first that fails: when that is one of the
    * statements, nothing is committed. A connection that breaks meanwhile says nothing about any of them (I9).
    */
-  async script(texts: readonly string[]): Promise<readonly Written[]> {
+  private async script(text: string, count: number): Promise<readonly Written[]> {
     let answered = 0;
     try {
-      const script = `BEGIN;${texts.join(';')};COMMIT`;
-      const results = (await query(
-        this.connection,
-        script,
-        this.timeoutMs,
-        () => (answered += 1),
-      )) as ResultSetHeader[];
+      const results = (await query(this.connection, text, this.timeoutMs, () => (answered += 1))) as ResultSetHeader[];
       return results.slice(1, -1).map(writtenOf);
     } catch (error) {
       const cause = error instanceof Error ? error.cause : undefined;
-      const isCommits = answered > texts.length && !isFault(error, 'contention');
+      const isCommits = answered > count && !isFault(error, 'contention');
       if (isServersWord(cause) && !isCommits) {
         // As in `send`: a server that became read-only would refuse the next batch as well.
         if (isFault(error, 'unreachable')) this.isUsable = false;

@@ -1,4 +1,4 @@
-import type { SqlValue } from './database';
+import type { Sql, SqlValue } from './database';
 
 /**
  * Puts the values into a statement's text, in one pass and without regular expressions: a batch has thousands of values,
@@ -6,26 +6,48 @@ import type { SqlValue } from './database';
  * ASCII, or holds a quote or a backslash, is written in hexadecimal, which is safe in every sql_mode.
  */
 export function withValues(sql: string, values: readonly SqlValue[]): string {
-  let text = '';
+  const parts: string[] = [];
+  put(parts, sql, values);
+  return parts.join('');
+}
+
+/** Begin, the statements with their values, and commit, to be sent in one go. */
+export function scriptText(statements: readonly Sql[]): string {
+  const parts = ['BEGIN;'];
+  for (const { text, values } of statements) {
+    put(parts, text, values);
+    parts.push(';');
+  }
+  parts.push('COMMIT');
+  return parts.join('');
+}
+
+/** In parts that are joined once: text that grows piece by piece is a tree of pieces, and costs twice as much. */
+function put(parts: string[], sql: string, values: readonly SqlValue[]): void {
   let from = 0;
   for (const value of values) {
     const at = sql.indexOf('?', from);
     if (at < 0) throw new RangeError('more values than placeholders');
-    text += sql.slice(from, at) + literal(value);
+    parts.push(sql.slice(from, at));
+    putLiteral(parts, value);
     from = at + 1;
   }
   if (sql.indexOf('?', from) >= 0) throw new RangeError('more placeholders than values');
-  return text + sql.slice(from);
+  parts.push(sql.slice(from));
 }
 
-function literal(value: SqlValue): string {
-  if (typeof value === 'string')
-    return isPlain(value) ? `'${value}'` : `_utf8mb4 X'${hex(Buffer.from(value, 'utf8'))}'`;
-  if (typeof value === 'number') {
+function putLiteral(parts: string[], value: SqlValue): void {
+  if (typeof value === 'string') {
+    if (isPlain(value)) parts.push("'", value, "'");
+    else parts.push("_utf8mb4 X'", hex(Buffer.from(value, 'utf8')), "'");
+  } else if (typeof value === 'number') {
     if (!Number.isSafeInteger(value)) throw new RangeError(`not a whole number: ${value}`);
-    return String(value);
+    parts.push(String(value));
+  } else if (value === null) {
+    parts.push('NULL');
+  } else {
+    parts.push("X'", hex(value), "'");
   }
-  return value === null ? 'NULL' : `X'${hex(value)}'`;
 }
 
 const QUOTE = 0x27;

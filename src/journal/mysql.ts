@@ -6,8 +6,7 @@ import { DatabaseFault, isFault, type Connection, type Database, type Sql, type 
 import type { MysqlAddress } from './database-url';
 import { mysqlDialect } from './dialect';
 import { LentConnection, SESSION } from './mysql-connection';
-import { withValues } from './mysql-literals';
-import { sslOptions } from './mysql-tls';
+import { KEEPALIVE_AFTER_MS, socketOptions } from './mysql-tls';
 
 export interface MysqlOptions {
   /** Connections at most. */
@@ -26,9 +25,6 @@ export interface MysqlOptions {
  * and the limited number of open requests can ask for: revise when `JOURNAL_UNAVAILABLE` shows with a healthy database.
  */
 const WAITING_FOR_CONNECTION = 10_000;
-
-/** A dead peer that never says goodbye is found after so long. */
-export const KEEPALIVE_AFTER_MS = 10_000;
 
 /** MySQL, MariaDB and what speaks their protocol, through mysql2's pool. */
 export class MysqlDatabase implements Database {
@@ -62,12 +58,11 @@ export class MysqlDatabase implements Database {
   }
 
   async script(statements: readonly Sql[]): Promise<readonly Written[]> {
-    const texts = statements.map(({ text, values }) => withValues(text, values));
-    const [first] = texts;
+    const [first, ...others] = statements;
     if (first === undefined) return [];
     return this.lend(async (lent) => {
-      if (texts.length === 1) return [await lent.writeText(first).catch(asUnknown)];
-      return lent.takes(texts) ? lent.script(texts) : lent.transaction(() => lent.writeEach(texts));
+      if (others.length > 0) return lent.commitAll(statements);
+      return [await lent.write(first.text, first.values).catch(asUnknown)];
     });
   }
 
@@ -112,8 +107,7 @@ function poolOptions(address: MysqlAddress, options: MysqlOptions): PoolOptions 
     user: address.user,
     password: address.password,
     database: address.database,
-    ...(address.tls === undefined ? {} : { ssl: sslOptions(address.tls) }),
-    ...(options.openSocket === undefined ? {} : { stream: options.openSocket }),
+    ...socketOptions(address, options.openSocket),
     charset: 'utf8mb4_bin',
     // With FOUND_ROWS an UPDATE counts the rows that met its conditions, changed or not: exactly what a compare-and-set asks.
     // The statements come with their values in them; the driver would read every one to its end in search of placeholders.

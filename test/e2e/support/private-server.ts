@@ -22,7 +22,7 @@ export class PrivateServer {
   private readonly args: readonly string[];
   private life: ChildProcess | undefined;
 
-  private constructor(program: string, folder: string, port: string) {
+  private constructor(program: string, folder: string, port: string, more: readonly string[]) {
     this.program = program;
     this.folder = folder;
     this.url = `mysql://root@127.0.0.1:${port}`;
@@ -33,6 +33,7 @@ export class PrivateServer {
       `--socket=${join(folder, 'server.sock')}`,
       `--pid-file=${join(folder, 'server.pid')}`,
       ...(isMariadb(program) ? [] : ['--mysqlx=OFF', '--secure-file-priv=NULL']),
+      ...more,
     ];
   }
 
@@ -43,13 +44,13 @@ export class PrivateServer {
 
   /**
    * Makes the data folder of a mariadbd or mysqld of this machine, or of the program that TCC_TEST_DATABASE_PROGRAM names, and
-   * starts it. Throws, saying what to do, when there is none, and with the end of the log when it does not come up.
+   * starts it, with `more` on its command line. Throws, saying what to do, when there is none, and with the end of the log when it does not come up.
    */
-  static async prepare(): Promise<PrivateServer> {
+  static async prepare(more: readonly string[] = []): Promise<PrivateServer> {
     const program = programHere();
     const folder = mkdtempSync(join(tmpdir(), 'tcc-private-'));
     const [, port = ''] = (await freeAddress()).split(':');
-    const server = new PrivateServer(program, folder, port);
+    const server = new PrivateServer(program, folder, port, more);
     try {
       initialise(program, folder);
       await server.start();
@@ -112,7 +113,7 @@ function programHere(): string {
   const program = named === undefined ? ['mariadbd', 'mysqld'].map(findProgram).find(Boolean) : findProgram(named);
   if (program !== undefined) return program;
   throw new Error(
-    `${named ?? 'neither mariadbd nor mysqld'} can be run here, and a test restarts and kills a database server of its own: install ` +
+    `${named === undefined ? 'neither mariadbd nor mysqld can' : `${named} cannot`} be run here, and a test restarts and kills a database server of its own: install ` +
       `one (Debian: mariadb-server), name one by ${PROGRAM}, or leave these tests out with ${PROGRAM}=none`,
   );
 }

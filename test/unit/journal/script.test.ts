@@ -129,9 +129,9 @@ describe.each(['cut', 'silence'] as const)('a connection that ends in %s', (deed
 
 describe('a script above max_allowed_packet', () => {
   const long = 'W'.repeat(500);
-  /** What the driver keeps of a packet, and what a script has besides its statements; each statement has a semicolon. */
-  const OVERHEADS = 64 + 32;
-  const fits = 2 * (long.length + 1) + OVERHEADS;
+  /** What is kept of a packet for its header. */
+  const OVERHEAD = 64;
+  const fits = `BEGIN;${long};${long};COMMIT`.length + OVERHEAD;
 
   test('goes statement by statement, and one that just fits goes whole', async () => {
     server.maxAllowedPacket = fits;
@@ -149,14 +149,14 @@ describe('a script above max_allowed_packet', () => {
     ['COMMIT', { errno: 1290 }, 'unknown', ['BEGIN', long, 'W2', 'COMMIT']],
     ['COMMIT', 'cut', 'unknown', ['BEGIN', long, 'W2', 'COMMIT']],
   ])('that fails at %s with %j is %s', async (which, deed, kind, asked) => {
-    server.maxAllowedPacket = long.length + OVERHEADS;
+    server.maxAllowedPacket = long.length + OVERHEAD;
     once(which, deed);
     expect(await faultOf(run(long, 'W2'))).toBe(kind);
     expect(server.asked).toEqual([asked]);
   });
 
   test('with a statement that is too long by itself is rejected, and none of the others is done', async () => {
-    server.maxAllowedPacket = long.length + OVERHEADS;
+    server.maxAllowedPacket = long.length + OVERHEAD;
     expect(await faultOf(run('W1', long.repeat(2)))).toBe('rejected');
     expect(server.asked).toEqual([['BEGIN', 'W1', 'ROLLBACK']]);
   });
