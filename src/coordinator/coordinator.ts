@@ -2,6 +2,7 @@
  * What a coordinator does for its callers. It keeps nothing that the journal does not hold: any call may go to any
  * coordinator, and a crash loses nothing that was promised.
  */
+import type { Signal } from '../lib/abort';
 import { sleep, type Clock } from '../lib/clock';
 import { TccError } from '../lib/errors';
 import type { Stoppable } from '../lib/lifecycle';
@@ -9,7 +10,15 @@ import type { Logger } from '../lib/logger';
 import type { Random } from '../lib/random';
 import { sameTransaction } from '../engine/content';
 import type { Command, Rules } from '../engine/driven';
-import { isTerminal, type Branch, type NewBranch, type NewTransaction, type Transaction } from '../engine/model';
+import {
+  isTerminal,
+  type Branch,
+  type NewBranch,
+  type NewTransaction,
+  type Transaction,
+  type TransactionStatus,
+} from '../engine/model';
+import { gidOf, type Step } from '../engine/step';
 import type { Directory, Invoker } from '../invoker/invoker';
 import type { Journal, StepResult } from '../journal/journal';
 
@@ -94,22 +103,23 @@ export class Coordinator implements TransactionApi, Stoppable {
     return this.hand.size;
   }
 
-  async execute(asked: NewTransaction, wait: Wait, signal: AbortSignal): Promise<Transaction> {
-    const begin = this.hand.admit(() => this.beginOrResume(asked));
-    const standing = await abandonable(begin, asked.gid, signal);
-    return this.awaitOver(standing, wait, signal);
+  execute(asked: NewTransaction, wait: Wait, signal: Signal): Promise<Transaction> {
+    return this.first(asked.gid, wait, signal, this.beginOrResume(asked));
   }
 
   async begin(asked: NewTransaction): Promise<Transaction> {
-    return this.hand.admit(async () => {
+    this.hand.admit();
+    try {
       const result = await this.appendBegin(asked);
       if (result.kind === 'stands') return sameOrTaken(asked, result.current);
       this.hand.countInteractive(asked.gid, asked.timeoutMs);
       return begun(asked, result, this.options.worker);
-    });
+    } finally {
+      this.hand.admitted();
+    }
   }
 
-  async try(gid: string, branch: NewBranch, signal: AbortSignal): Promise<TryResult> {
+  async try(gid: string, branch: NewBranch, signal: Signal): Promise<TryResult> {
     this.hand.refuseWhenDraining();
     return abandonable(this.interactive.try(gid, branch), gid, signal);
   }
@@ -119,23 +129,17 @@ export class Coordinator implements TransactionApi, Stoppable {
     return (await this.interactive.register(gid, branch)).branch;
   }
 
-  async commit(gid: string, wait: Wait, signal: AbortSignal): Promise<Transaction> {
-    const decided = await abandonable(this.command(gid, { kind: 'commit' }), gid, signal);
-    const { status } = decided.state;
-    if (status !== 'CONFIRMING' && status !== 'CONFIRMED') throw decidedOtherwise(decided);
-    return this.awaitOver(decided, wait, signal);
+  commit(gid: string, wait: Wait, signal: Signal): Promise<Transaction> {
+    return this.first(gid, wait, signal, this.decided(gid, { kind: 'commit' }, 'CONFIRMING', 'CONFIRMED'));
   }
 
-  async rollback(gid: string, reason: string, wait: Wait, signal: AbortSignal): Promise<Transaction> {
+  rollback(gid: string, reason: string, wait: Wait, signal: Signal): Promise<Transaction> {
     const cancel: Command = {
       kind: 'cancel',
       reason: { code: 'ROLLED_BACK', branchId: '', message: reason },
       failed: undefined,
     };
-    const decided = await abandonable(this.command(gid, cancel), gid, signal);
-    const { status } = decided.state;
-    if (status !== 'CANCELLING' && status !== 'CANCELLED') throw decidedOtherwise(decided);
-    return this.awaitOver(decided, wait, signal);
+    return this.first(gid, wait, signal, this.decided(gid, cancel, 'CANCELLING', 'CANCELLED'));
   }
 
   async get(gid: string): Promise<Transaction> {
@@ -144,7 +148,7 @@ export class Coordinator implements TransactionApi, Stoppable {
     return transaction;
   }
 
-  watch(gid: string, signal: AbortSignal): AsyncIterable<Transaction> {
+  watch(gid: string, signal: Signal): AsyncIterable<Transaction> {
     return watchTransaction(gid, signal, this.outcomes, () => this.get(gid));
   }
 
@@ -189,32 +193,35 @@ export class Coordinator implements TransactionApi, Stoppable {
 
   /** Makes the transaction durable and drives it, or finds the same one and sees to it that somebody drives it. */
   private async beginOrResume(asked: NewTransaction): Promise<Transaction> {
-    for (const { participant, action } of asked.branches) {
-      const policy = this.deps.directory.action(participant, action);
-      if (policy instanceof Promise) await policy;
-    }
-    const result = await this.appendBegin(asked);
-    if (result.kind === 'applied') {
+    this.hand.admit();
+    try {
+      for (const { participant, action } of asked.branches) {
+        const policy = this.deps.directory.action(participant, action);
+        if (policy instanceof Promise) await policy;
+      }
+      const result = await this.appendBegin(asked);
+      if (result.kind === 'stands') return await this.takeOver(sameOrTaken(asked, result.current));
       const transaction = begun(asked, result, this.options.worker);
       this.hand.take(transaction)?.startNew();
       return transaction;
+    } finally {
+      this.hand.admitted();
     }
-    return this.takeOver(sameOrTaken(asked, result.current));
   }
 
-  private async appendBegin(asked: NewTransaction): Promise<StepResult> {
-    const step = {
-      kind: 'begin',
-      transaction: asked,
-      worker: this.options.worker,
-      dueInMs: this.options.rules.leaseMs,
-    } as const;
-    for (let race = 0; race < BEGIN_RACES; race += 1) {
-      const result = await this.deps.journal.append(step);
-      this.time.seen(result.atMs);
-      if (result.kind === 'applied' || result.current !== undefined) return result;
-    }
-    throw new TccError('JOURNAL_UNAVAILABLE', `transaction ${asked.gid} came and went while it was begun; try again`);
+  private appendBegin(asked: NewTransaction): Promise<StepResult> {
+    const { worker, rules } = this.options;
+    const step: Step = { kind: 'begin', transaction: asked, worker, dueInMs: rules.leaseMs };
+    return this.deps.journal.append(step).then((result) => this.foundBegun(step, result, 1));
+  }
+
+  /** What the begin step found, unless that vanished before it could be read: then the step is made again. */
+  private foundBegun(step: Step, result: StepResult, races: number): StepResult | Promise<StepResult> {
+    this.time.seen(result.atMs);
+    if (result.kind === 'applied' || result.current !== undefined) return result;
+    if (races < BEGIN_RACES)
+      return this.deps.journal.append(step).then((next) => this.foundBegun(step, next, races + 1));
+    throw new TccError('JOURNAL_UNAVAILABLE', `transaction ${gidOf(step)} came and went while it was begun; try again`);
   }
 
   /**
@@ -256,12 +263,17 @@ export class Coordinator implements TransactionApi, Stoppable {
     return driver.transaction;
   }
 
-  private awaitOver(transaction: Transaction, wait: Wait, signal: AbortSignal): Promise<Transaction> {
-    const { gid } = transaction;
-    const over = isOver(wait);
-    if (over(transaction)) return Promise.resolve(transaction);
+  /** The transaction as the command leaves it. Rejects with WRONG_STATE when it is decided otherwise. */
+  private async decided(gid: string, command: Command, ...wanted: readonly TransactionStatus[]): Promise<Transaction> {
+    const transaction = await this.command(gid, command);
+    if (!wanted.includes(transaction.state.status)) throw decidedOtherwise(transaction);
+    return transaction;
+  }
+
+  private first(gid: string, wait: Wait, signal: Signal, standing: Promise<Transaction>): Promise<Transaction> {
     // Without a driver it has been let go of, or somebody else has it: the journal says how it stands.
-    return this.outcomes.until(gid, over, signal, () => this.hand.get(gid)?.transaction ?? this.get(gid));
+    const now = () => this.hand.get(gid)?.transaction ?? this.get(gid);
+    return this.outcomes.first({ gid, satisfies: isOver[wait], signal }, standing, now);
   }
 
   private changed(transaction: Transaction): void {
@@ -274,17 +286,12 @@ export class Coordinator implements TransactionApi, Stoppable {
   }
 }
 
-function isOver(wait: Wait): (transaction: Transaction) => boolean {
-  switch (wait) {
-    case 'accepted':
-      return () => true;
-    case 'decided':
-      return ({ state }) => state.status !== 'TRYING';
-    case 'finished':
-      // A cancellation is final for the application, whoever is away to hear of it: nobody waits for a retry's sake.
-      return ({ state, rounds }) => isTerminal(state.status) || (state.status === 'CANCELLING' && rounds > 0);
-  }
-}
+const isOver: Readonly<Record<Wait, (transaction: Transaction) => boolean>> = {
+  accepted: () => true,
+  decided: ({ state }) => state.status !== 'TRYING',
+  // A cancellation is final for the application, whoever is away to hear of it: nobody waits for a retry's sake.
+  finished: ({ state, rounds }) => isTerminal(state.status) || (state.status === 'CANCELLING' && rounds > 0),
+};
 
 function sameOrTaken(asked: NewTransaction, current: Transaction | undefined): Transaction {
   if (current === undefined) throw missing(asked.gid);

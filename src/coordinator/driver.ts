@@ -39,6 +39,8 @@ export interface DriverDeps {
   readonly time: DatabaseTime;
   readonly logger: Logger;
   readonly circumstances: Circumstances;
+  /** Somebody will call `expire` at this moment (monotonic ms) or soon after it. */
+  readonly expiring: (atMs: number) => void;
   /** Called after each durable change. */
   readonly changed: (transaction: Transaction) => void;
   /** Called once, when the driver lets go; with an error when it had to. */
@@ -61,13 +63,15 @@ export class Driver {
   private readonly deps: DriverDeps;
   private driven: Driven;
   private readonly waiting: WaitingEvent[] = [];
-  private readonly timers = new Set<Timer>();
+  /** Of calls that go out after a delay. */
+  private timers: Set<Timer> | undefined;
   private stepping = false;
   private gone = false;
   /** Whether it carries the transaction on; otherwise somebody has only asked something about it. */
   private driving = false;
   private lostTo: TccError | undefined;
   private races = 0;
+  private endsAt = Infinity;
   /** Monotonic ms. */
   readonly takenAtMs: number;
 
@@ -80,6 +84,17 @@ export class Driver {
 
   get transaction(): Transaction {
     return this.driven.transaction;
+  }
+
+  /** Until when it waits for a decision, monotonic ms; Infinity while it has no deadline to look after. */
+  get endsAtMs(): number {
+    return this.endsAt;
+  }
+
+  /** Its time is over. */
+  expire(): void {
+    this.endsAt = Infinity;
+    this.handle({ event: { kind: 'deadline' }, settle: undefined });
   }
 
   /** Starts an Execute that was just begun here. */
@@ -221,9 +236,8 @@ export class Driver {
         else this.after(effect.delayMs, () => this.call(effect));
         return;
       case 'arm':
-        this.after(effect.atMs - this.deps.time.now(), () =>
-          this.handle({ event: { kind: 'deadline' }, settle: undefined }),
-        );
+        this.endsAt = this.deps.clock.monotonicMs() + Math.max(0, effect.atMs - this.deps.time.now());
+        this.deps.expiring(this.endsAt);
         return;
       case 'release':
         this.letGo();
@@ -247,14 +261,17 @@ export class Driver {
   }
 
   private after(delayMs: number, fire: () => void): void {
+    const timers = (this.timers ??= new Set());
     const timer = this.deps.clock.startTimer(delayMs, () => {
-      this.timers.delete(timer);
+      timers.delete(timer);
       if (!this.gone) fire();
     });
-    this.timers.add(timer);
+    timers.add(timer);
   }
 
   private stopTimers(): void {
+    this.endsAt = Infinity;
+    if (this.timers === undefined) return;
     for (const timer of this.timers) timer.stop();
     this.timers.clear();
   }

@@ -2,7 +2,9 @@
  * The transactions in this coordinator's hands: one driver per gid, and how many may be open at once.
  * H1. At most one driver per gid in this process.
  * H2. New work is admitted only below the bound, before the database is touched. What must go on (commands, recovery) is always admitted.
+ * H3. One timer serves all deadlines, and none while nothing is in hand (I13).
  */
+import { EarliestTimer } from '../lib/earliest-timer';
 import { TccError } from '../lib/errors';
 import type { Transaction } from '../engine/model';
 
@@ -14,10 +16,13 @@ export interface HandOptions {
   readonly openTransactions: number;
 }
 
-export type HandDeps = Omit<DriverDeps, 'released'> & {
+export type HandDeps = Omit<DriverDeps, 'released' | 'expiring'> & {
   /** A driver had to let go of its transaction. */
   readonly failed: (gid: string, error: TccError) => void;
 };
+
+/** All deadlines are looked at no oftener than this, in milliseconds: the look goes over all drivers. */
+const DEADLINE_GRAIN_MS = 5;
 
 export class Hand {
   private readonly options: HandOptions;
@@ -26,6 +31,7 @@ export class Hand {
   private readonly drivers = new Map<string, Driver>();
   /** Interactive transactions that were begun here, and until when (monotonic ms) they can be open. */
   private readonly interactive = new Map<string, number>();
+  private readonly deadlines: EarliestTimer;
   private readonly whenReleased = new Map<string, (() => void)[]>();
   /** Begins that are on their way to the journal. */
   private beginning = 0;
@@ -36,7 +42,12 @@ export class Hand {
   constructor(options: HandOptions, deps: HandDeps) {
     this.options = options;
     this.deps = deps;
-    this.driverDeps = { ...deps, released: (driver, error) => this.released(driver, error) };
+    this.deadlines = new EarliestTimer(deps.clock, (nowMs) => this.expire(nowMs));
+    this.driverDeps = {
+      ...deps,
+      expiring: (atMs) => this.deadlines.include(atMs),
+      released: (driver, error) => this.released(driver, error),
+    };
   }
 
   /** Whether it has let go of everything, and takes nothing any more. */
@@ -56,8 +67,8 @@ export class Hand {
     return this.drivers.get(gid);
   }
 
-  /** Runs a begin when there is room for one more (H2). Throws DRAINING or TOO_MANY_OPEN_TRANSACTIONS. */
-  async admit<Result>(begin: () => Promise<Result>): Promise<Result> {
+  /** Lets one more begin when there is room for it (H2), until `admitted`. Throws DRAINING or TOO_MANY_OPEN_TRANSACTIONS. */
+  admit(): void {
     this.refuseWhenDraining();
     if (this.open() >= this.options.openTransactions) {
       this.forgetExpired();
@@ -69,12 +80,12 @@ export class Hand {
       }
     }
     this.beginning += 1;
-    try {
-      return await begin();
-    } finally {
-      this.beginning -= 1;
-      this.tellWhenEmpty();
-    }
+  }
+
+  /** What was admitted has begun, or failed to. */
+  admitted(): void {
+    this.beginning -= 1;
+    this.tellWhenEmpty();
   }
 
   refuseWhenDraining(): void {
@@ -152,9 +163,20 @@ export class Hand {
     for (const [gid, until] of this.interactive) if (until <= now) this.interactive.delete(gid);
   }
 
+  /** Tells the drivers whose time is over; says when the next one's is. */
+  private expire(nowMs: number): number | undefined {
+    let next = Infinity;
+    for (const driver of [...this.drivers.values()]) {
+      if (driver.endsAtMs <= nowMs) driver.expire();
+      else next = Math.min(next, driver.endsAtMs);
+    }
+    return next === Infinity ? undefined : Math.max(next, nowMs + DEADLINE_GRAIN_MS);
+  }
+
   private released(driver: Driver, error: TccError | undefined): void {
     const { gid } = driver;
     this.drivers.delete(gid);
+    if (this.drivers.size === 0) this.deadlines.clear();
     if (error !== undefined) this.deps.failed(gid, error);
     const waiters = this.whenReleased.get(gid);
     if (waiters !== undefined) {

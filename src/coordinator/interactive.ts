@@ -4,6 +4,7 @@
  * N2. The application gets a Try's OK only after it is durable (I8).
  * N3. After stop() no Try is called, recorded or waited for (I13).
  */
+import { Abort } from '../lib/abort';
 import { sleep, type Clock } from '../lib/clock';
 import { TccError } from '../lib/errors';
 import type { Random } from '../lib/random';
@@ -45,7 +46,7 @@ interface Registered {
 export class InteractiveBranches {
   private readonly deps: InteractiveDeps;
   private readonly underWay = new Set<Promise<unknown>>();
-  private readonly stopping = new AbortController();
+  private readonly stopping = new Abort();
 
   constructor(deps: InteractiveDeps) {
     this.deps = deps;
@@ -121,7 +122,7 @@ export class InteractiveBranches {
         tryAttempts,
       });
       if (verdict.kind === 'again') {
-        await sleep(clock, verdict.delayMs, this.stopping.signal);
+        await sleep(clock, verdict.delayMs, this.stopping);
         continue;
       }
       const failed = {
@@ -136,7 +137,7 @@ export class InteractiveBranches {
   }
 
   private refuseWhenStopped(): void {
-    if (this.stopping.signal.aborted) throw draining('repeat the Try on another one');
+    if (this.stopping.aborted) throw draining('repeat the Try on another one');
   }
 
   private call(gid: string, branch: Branch, attempt: number, deadlineAt: number): Promise<Outcome> {
@@ -157,7 +158,6 @@ export class InteractiveBranches {
       kind: 'answer',
       gid,
       branchId: branch.branchId,
-      status: 'TRIED',
       reply: outcome.reply,
       attempts,
     };

@@ -5,22 +5,19 @@
  * O2. A waiter that gives up leaves nothing behind (I13).
  * O3. After stop() every waiter fails, also one that comes later: nobody would tell it anything.
  */
+import type { Signal } from '../lib/abort';
 import type { Clock, Timer } from '../lib/clock';
 import { TccError } from '../lib/errors';
 import type { Transaction } from '../engine/model';
 import type { Journal } from '../journal/journal';
 
 import { draining } from './refusals';
+import { abandoned, type Listener, type Wanted, Waiter } from './waiter';
 
 /** How often transactions that others drive are read for their waiters: a fraction of what a person notices. */
 const POLL_MS = 200;
 /** How many are read at once: a primary-key read of this size stays in the low milliseconds. */
 const POLL_SIZE = 500;
-
-interface Listener {
-  readonly next: (transaction: Transaction) => void;
-  readonly failed: (error: TccError) => void;
-}
 
 export interface OutcomesDeps {
   readonly journal: Pick<Journal, 'load'>;
@@ -71,40 +68,35 @@ export class Outcomes {
   }
 
   /**
-   * The first state of the transaction that satisfies, beginning with what `now` reads once the listening has begun.
-   * Rejects with WAIT_ABANDONED when `signal` is aborted, and with the driver's or the journal's error.
+   * The first state of the transaction that satisfies, beginning with `standing`, and then, once the listening has begun, with what
+   * `now` reads. Rejects with WAIT_ABANDONED when the signal is aborted, and with the error of `standing`, the driver or the journal.
    */
-  until(
-    gid: string,
-    satisfies: (transaction: Transaction) => boolean,
-    signal: AbortSignal,
+  first(
+    wanted: Wanted,
+    standing: Promise<Transaction>,
     now: () => Transaction | Promise<Transaction>,
   ): Promise<Transaction> {
     return new Promise((resolve, reject) => {
-      const failed = (error: unknown) => {
-        finish();
-        reject(error instanceof Error ? error : new Error('a wait failed', { cause: error }));
-      };
-      const abandon = () => failed(abandoned(gid));
-      const next = (transaction: Transaction) => {
-        if (!satisfies(transaction)) return;
-        finish();
-        resolve(transaction);
-      };
-      const leave = this.listen(gid, { next, failed });
-      const finish = () => {
-        leave();
-        signal.removeEventListener('abort', abandon);
-      };
-      signal.addEventListener('abort', abandon);
-      if (signal.aborted) {
-        abandon();
-        return;
-      }
-      const current = now();
-      if (current instanceof Promise) current.then(next, failed);
-      else next(current);
+      const waiter = new Waiter(wanted, resolve, reject);
+      standing.then(
+        (transaction) => {
+          waiter.next(transaction);
+          if (!waiter.isOver) this.attend(waiter, wanted.gid, now);
+        },
+        (error: unknown) => waiter.failed(error),
+      );
     });
+  }
+
+  private attend(waiter: Waiter, gid: string, now: () => Transaction | Promise<Transaction>): void {
+    waiter.listens(this.listen(gid, waiter));
+    const current = now();
+    if (!(current instanceof Promise)) waiter.next(current);
+    else
+      current.then(
+        (transaction) => waiter.next(transaction),
+        (error: unknown) => waiter.failed(error),
+      );
   }
 
   stop(): void {
@@ -146,14 +138,8 @@ export class Outcomes {
   }
 }
 
-export function abandoned(gid: string): TccError {
-  return new TccError('WAIT_ABANDONED', `the wait for transaction ${gid} was given up; the transaction goes on`, {
-    metadata: { gid },
-  });
-}
-
 /** The promise's result, or WAIT_ABANDONED as soon as `signal` is aborted. What was started goes on all the same. */
-export function abandonable<Result>(promise: Promise<Result>, gid: string, signal: AbortSignal): Promise<Result> {
+export function abandonable<Result>(promise: Promise<Result>, gid: string, signal: Signal): Promise<Result> {
   return new Promise((resolve, reject) => {
     const abandon = () => {
       reject(abandoned(gid));

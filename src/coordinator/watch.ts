@@ -1,3 +1,4 @@
+import type { Signal } from '../lib/abort';
 import type { TccError } from '../lib/errors';
 import { isTerminal, type Transaction } from '../engine/model';
 
@@ -9,7 +10,7 @@ import type { Outcomes } from './outcomes';
  */
 export async function* watchTransaction(
   gid: string,
-  signal: AbortSignal,
+  signal: Signal,
   outcomes: Outcomes,
   read: () => Promise<Transaction>,
 ): AsyncGenerator<Transaction> {

@@ -114,10 +114,14 @@ export interface Rules {
 
 export const idle: CallState = { kind: 'idle' };
 export const done: CallState = { kind: 'done' };
+/** The first call of a phase is out. */
+export const firstCall: CallState = { kind: 'out', attempt: 1, inPlace: 1 };
+
+const none: readonly AttemptRecord[] = [];
 
 /** The transaction as it comes from the journal: no call of this coordinator's is out. */
 export function inHand(transaction: Transaction): Driven {
-  return { transaction, calls: transaction.branches.map(() => idle), records: [] };
+  return { transaction, calls: transaction.branches.map(() => idle), records: none };
 }
 
 /** The same with one branch and its call changed. */

@@ -5,7 +5,17 @@
  */
 import { backoffMs } from '../lib/backoff';
 
-import { change, done, errorText, withBranch, type Context, type Decision, type Driven, type Effect } from './driven';
+import {
+  change,
+  done,
+  errorText,
+  firstCall,
+  withBranch,
+  type Context,
+  type Decision,
+  type Driven,
+  type Effect,
+} from './driven';
 import { clip, isTerminal, type Branch, type Transaction } from './model';
 import type { Failure, Outcome } from './outcome';
 import type { Stage } from './pattern';
@@ -27,7 +37,7 @@ export function driveRound(driven: Driven, stage: Stage): Decision {
     if (call?.kind === 'out') return call;
     const attempt = branch.attempts + 1;
     effects.push({ kind: 'call', branch, phase: stage.phase, attempt, delayMs: 0 });
-    return { kind: 'out', attempt, inPlace: 1 } as const;
+    return attempt === 1 ? firstCall : ({ kind: 'out', attempt, inPlace: 1 } as const);
   });
   if (effects.length === 0 && calls.every((call) => call.kind === 'done')) return finish(driven, stage);
   return { kind: 'go', driven: { ...driven, calls }, effects };

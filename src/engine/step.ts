@@ -30,14 +30,13 @@ export interface RegisterStep {
 }
 
 /**
- * Records how the Try of one branch of an interactive transaction went. Loses unless the transaction is TRYING and the branch
- * REGISTERED or UNKNOWN.
+ * Records that the Try of one branch of an interactive transaction is done. Loses unless the transaction is TRYING and the branch
+ * REGISTERED. One that failed for good is part of the decision to cancel, and one that is repeated is not recorded before its end.
  */
 export interface AnswerStep {
   readonly kind: 'answer';
   readonly gid: string;
   readonly branchId: string;
-  readonly status: 'TRIED' | 'UNKNOWN';
   readonly reply: Payload | undefined;
   readonly attempts: readonly AttemptRecord[];
 }

@@ -6,7 +6,17 @@
  */
 import { backoffMs } from '../lib/backoff';
 
-import { change, done, errorText, withBranch, type Context, type Decision, type Driven, type Effect } from './driven';
+import {
+  change,
+  done,
+  errorText,
+  firstCall,
+  withBranch,
+  type Context,
+  type Decision,
+  type Driven,
+  type Effect,
+} from './driven';
 import { clip, type Branch, type CancelReason } from './model';
 import type { Failure, Outcome } from './outcome';
 import type { AttemptRecord, BranchChange, DecideStep } from './step';
@@ -39,22 +49,27 @@ export function judgeTry(
 
 /** Starts or goes on with the Try phase of an Execute: calls what is to be called next, or decides. */
 export function advanceTry(driven: Driven, context: Context, already: readonly Effect[] = []): Decision {
-  const { transaction, calls } = driven;
-  if (transaction.branches.every((branch) => branch.status === 'TRIED')) return confirm(driven, context);
-  let next = driven;
-  const effects: Effect[] = [...already];
+  const { transaction, calls, records } = driven;
+  const first = transaction.branches.findIndex(isUntried);
+  if (first < 0) return confirm(driven, context);
+  const last = transaction.tryOrder === 'sequential' ? first : transaction.branches.length - 1;
+  if (!calls.some((call, index) => call.kind === 'idle' && index >= first && index <= last))
+    return { kind: 'go', driven, effects: already };
+  const branches = [...transaction.branches];
+  const nextCalls = [...calls];
+  const effects = [...already];
   for (const [index, branch] of transaction.branches.entries()) {
-    if (branch.status === 'TRIED') continue;
-    if (calls[index]?.kind === 'idle') {
-      // From here on the Try may have been sent, whatever becomes of this coordinator.
-      const called: Branch = { ...branch, status: 'UNKNOWN' };
-      next = withBranch(next, index, called, { kind: 'out', attempt: 1, inPlace: 1 });
-      effects.push({ kind: 'call', branch: called, phase: context.pattern.TRYING.phase, attempt: 1, delayMs: 0 });
-    }
-    if (transaction.tryOrder === 'sequential') break;
+    if (index > last || !isUntried(branch) || calls[index]?.kind !== 'idle') continue;
+    // From here on the Try may have been sent, whatever becomes of this coordinator.
+    const called: Branch = { ...branch, status: 'UNKNOWN' };
+    branches[index] = called;
+    nextCalls[index] = firstCall;
+    effects.push({ kind: 'call', branch: called, phase: context.pattern.TRYING.phase, attempt: 1, delayMs: 0 });
   }
-  return { kind: 'go', driven: next, effects };
+  return { kind: 'go', driven: { transaction: { ...transaction, branches }, calls: nextCalls, records }, effects };
 }
+
+const isUntried = ({ status }: Branch) => status !== 'TRIED';
 
 /** A Try of an Execute was answered. */
 export function tryAnswered(

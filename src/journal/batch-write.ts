@@ -46,7 +46,6 @@ export class BatchWrite {
     for (const step of plan.postpones) await this.postpone(step);
     if (plan.retries.length > 0) await this.retry(plan.retries.map((step) => step.gid));
     await this.results.tellApart(this.connection, this.dialect);
-    await this.forgetAttempts(plan);
     await this.changeBranches(plan);
     await this.recordAttempts(plan);
   }
@@ -84,17 +83,12 @@ export class BatchWrite {
   }
 
   private async answer(step: AnswerStep): Promise<void> {
-    const isTried = step.status === 'TRIED';
-    const last = step.attempts.at(-1);
     const written = await this.write(
       sql.answerBranch(this.dialect, {
         gid: step.gid,
         branchId: step.branchId,
-        status: codes.branchStatus.of(step.status),
         reply: step.reply?.data ?? null,
         replyType: step.reply?.contentType ?? null,
-        attempts: isTried ? 0 : (last?.attempt ?? 0),
-        lastError: isTried || last === undefined ? '' : clip(`${last.code}: ${last.message}`),
       }),
     );
     await this.one(step.gid, written);
@@ -116,19 +110,6 @@ export class BatchWrite {
   private async one(gid: string, { rows, stampMs }: Written): Promise<void> {
     if (rows === 0) this.results.lost(gid);
     else this.results.applied(gid, stampMs === 0 ? await databaseNow(this.connection, this.dialect) : stampMs);
-  }
-
-  private async forgetAttempts(plan: Plan): Promise<void> {
-    const gids: string[] = [];
-    for (const { first, gids: decided } of plan.decisions.values()) {
-      if (first.to !== 'CANCELLING') continue;
-      for (const gid of decided) {
-        // A decision that lists every branch forgets their attempts with what it says of them.
-        const isListed = (plan.changes.get(gid)?.length ?? 0) === first.branchCount;
-        if (!isListed && this.results.isApplied(gid)) gids.push(gid);
-      }
-    }
-    if (gids.length > 0) await this.write(sql.forgetAttempts(gids));
   }
 
   /** The same change of many branches (a participant that is down fails them all alike) is one statement. */

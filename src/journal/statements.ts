@@ -107,20 +107,16 @@ export function addToBranchCount(gids: readonly string[]): Sql {
 }
 
 export interface AnswerRow extends BranchKey {
-  readonly status: number;
   readonly reply: Uint8Array | null;
   readonly replyType: string | null;
-  readonly attempts: number;
-  readonly lastError: string;
 }
 
 /** Once the transaction is decided, how its Trys went is part of the decision and changes no more. */
 export function answerBranch(dialect: Dialect, row: AnswerRow): Sql {
-  const isTried = row.status === branchStatus.of('TRIED');
   const open = `EXISTS (SELECT 1 FROM tcc_transactions WHERE gid = ? AND status = ${TRYING})`;
   return {
-    text: `UPDATE tcc_branches SET status = ?, try_reply = ?, try_reply_type = ?, attempts = ?, last_error = ?${isTried ? `, tried_at = ${dialect.stamp}` : ''} WHERE gid = ? AND branch_id = ? AND status IN (${branchStatus.of('REGISTERED')}, ${branchStatus.of('UNKNOWN')}) AND ${open}`,
-    values: [row.status, row.reply, row.replyType, row.attempts, row.lastError, row.gid, row.branchId, row.gid],
+    text: `UPDATE tcc_branches SET status = ${branchStatus.of('TRIED')}, try_reply = ?, try_reply_type = ?, tried_at = ${dialect.stamp} WHERE gid = ? AND branch_id = ? AND status = ${branchStatus.of('REGISTERED')} AND ${open}`,
+    values: [row.reply, row.replyType, row.gid, row.branchId, row.gid],
   };
 }
 
@@ -151,14 +147,6 @@ export function decide(dialect: Dialect, row: DecisionRow, gids: readonly string
   return {
     text: `UPDATE tcc_transactions SET status = ?${reason}, decided_at = ${stamp}, due_at = ${now} + ?, worker = ? WHERE gid IN (${list(gids)}) AND status = ${TRYING} AND branch_count = ?${row.epoch === undefined ? '' : ' AND epoch = ?'}${inTime}`,
     values,
-  };
-}
-
-/** Attempts are counted per phase: a cancel phase begins with none. */
-export function forgetAttempts(gids: readonly string[]): Sql {
-  return {
-    text: `UPDATE tcc_branches SET attempts = 0 WHERE gid IN (${list(gids)}) AND attempts > 0`,
-    values: gids,
   };
 }
 

@@ -25,6 +25,13 @@ export class EarliestTimer {
     this.timer = this.clock.startTimer(Math.ceil(atMs - this.clock.monotonicMs()), () => this.fire());
   }
 
+  /** Nothing is left that could end. */
+  clear(): void {
+    this.timer?.stop();
+    this.timer = undefined;
+    this.armedForMs = Infinity;
+  }
+
   stop(): void {
     this.stopped = true;
     this.timer?.stop();

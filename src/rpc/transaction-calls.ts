@@ -44,25 +44,35 @@ export function transactionCalls(
   return {
     async execute(request, signal) {
       const { transaction, wait } = readExecute(request, limits, newGid);
-      const fieldOf = (index: number) => `branches[${index}]`;
-      return reply(await namingField(transaction.branches, fieldOf, transactions.execute(transaction, wait, signal)));
+      try {
+        return reply(await transactions.execute(transaction, wait, signal));
+      } catch (error) {
+        throw namingField(error, transaction.branches, (index) => `branches[${index}]`);
+      }
     },
     async begin(request) {
       return reply(await transactions.begin(readBegin(request, limits, newGid)));
     },
     async try(request, signal) {
       const { gid, branch } = readBranch(request, limits, 'coordinator');
-      const result = await namingField([branch], () => 'branch', transactions.try(gid, branch, signal));
-      return {
-        branch: branchMessage(result.branch),
-        transactionStatus: transactionStatuses[result.status],
-        cancelReason: reasonMessage(result.reason),
-      };
+      try {
+        const result = await transactions.try(gid, branch, signal);
+        return {
+          branch: branchMessage(result.branch),
+          transactionStatus: transactionStatuses[result.status],
+          cancelReason: reasonMessage(result.reason),
+        };
+      } catch (error) {
+        throw namingField(error, [branch], () => 'branch');
+      }
     },
     async registerBranch(request) {
       const { gid, branch } = readBranch(request, limits, 'application');
-      const registered = await namingField([branch], () => 'branch', transactions.registerBranch(gid, branch));
-      return { branch: branchMessage(registered) };
+      try {
+        return { branch: branchMessage(await transactions.registerBranch(gid, branch)) };
+      } catch (error) {
+        throw namingField(error, [branch], () => 'branch');
+      }
     },
     async commit(request, signal) {
       const { gid, wait } = readCommit(request);

@@ -2,19 +2,15 @@ import type { NewBranch } from '../engine/model';
 import { isTccError, TccError } from '../lib/errors';
 
 /**
- * Passes a coordinator's promise on; when it rejects because a participant or an action is not known, adds the fields of the
+ * What a coordinator's call failed with. When that is a participant or an action that is not known, with the fields of the
  * request that name it. `fieldOf` gives the path of a branch by its index.
  */
-export async function namingField<Result>(
+export function namingField(
+  error: unknown,
   branches: readonly NewBranch[],
   fieldOf: (index: number) => string,
-  running: Promise<Result>,
-): Promise<Result> {
-  try {
-    return await running;
-  } catch (error) {
-    throw isUnknownTarget(error) ? withFields(error, branches, fieldOf) : error;
-  }
+): unknown {
+  return isUnknownTarget(error) ? withFields(error, branches, fieldOf) : error;
 }
 
 function isUnknownTarget(error: unknown): error is TccError {

@@ -99,17 +99,8 @@ function afterAnswer(row: Transaction, step: Extract<Step, { kind: 'answer' }>, 
   if (row.state.status !== 'TRYING') return undefined;
   const index = row.branches.findIndex(({ branchId }) => branchId === step.branchId);
   const branch = row.branches[index];
-  if (branch === undefined || (branch.status !== 'REGISTERED' && branch.status !== 'UNKNOWN')) return undefined;
-  const tried = step.status === 'TRIED';
-  const last = step.attempts.at(-1);
-  const answered: Branch = {
-    ...branch,
-    status: step.status,
-    tryReply: step.reply,
-    triedAt: tried ? now : branch.triedAt,
-    attempts: tried ? 0 : (last?.attempt ?? 0),
-    lastError: tried || last === undefined ? '' : clip(`${last.code}: ${last.message}`),
-  };
+  if (branch?.status !== 'REGISTERED') return undefined;
+  const answered: Branch = { ...branch, status: 'TRIED', tryReply: step.reply, triedAt: now };
   return { ...row, branches: row.branches.with(index, answered) };
 }
 

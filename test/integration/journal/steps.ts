@@ -44,7 +44,7 @@ export function register(gid: string, branchId: string, changes: Partial<Registe
 }
 
 export function answer(gid: string, branchId: string, changes: Partial<AnswerStep> = {}): AnswerStep {
-  return { kind: 'answer', gid, branchId, status: 'TRIED', reply: undefined, attempts: [], ...changes };
+  return { kind: 'answer', gid, branchId, reply: undefined, attempts: [], ...changes };
 }
 
 export function confirm(gid: string, changes: Partial<DecideStep> = {}): DecideStep {

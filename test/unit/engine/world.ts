@@ -126,7 +126,7 @@ export class World {
   tryInteractively(branchId: string): void {
     this.sent.add(branchId);
     this.doneCalls.add(`try ${branchId}`);
-    this.apply({ kind: 'answer', gid: 'g', branchId, status: 'TRIED', reply: undefined, attempts: [] });
+    this.apply({ kind: 'answer', gid: 'g', branchId, reply: undefined, attempts: [] });
   }
 
   die(worker: Worker | undefined): void {

@@ -116,3 +116,16 @@ test('a sweep that stops the timer starts none', async () => {
   await clock.advance(1);
   expect(clock.pending).toBe(0);
 });
+
+test('when nothing is left no timer runs, and a later deadline starts one again', async () => {
+  const { clock, ended, open, include, timer } = deadlines();
+  include(30);
+  open.clear();
+  timer.clear();
+  expect(clock.pending).toBe(0);
+  await clock.advance(5);
+  include(40);
+  expect(clock.pending).toBe(1);
+  await clock.advance(100);
+  expect(ended).toEqual([[40, 40]]);
+});
