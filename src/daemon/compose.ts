@@ -118,7 +118,11 @@ async function startParts(
   );
   await lifecycle.start(() => coordinator);
   await lifecycle.start(() => {
-    const made = new Recovery({ ...config.transactions, worker }, { ...child('recovery'), journal, coordinator });
+    const { openTransactions } = config.limits;
+    const made = new Recovery(
+      { ...config.transactions, openTransactions, worker },
+      { ...child('recovery'), journal, coordinator },
+    );
     made.start();
     return made;
   });

@@ -3,7 +3,7 @@ import { systemRandom } from '../lib/random';
 import { startDaemon } from './compose';
 import { maskUrl } from './config';
 import { type ExitCode, exitCodes } from './exit-codes';
-import { grpcLineInto } from './grpc-log';
+import { GrpcLog } from './grpc-log';
 import type { DaemonLogger } from './log';
 import type { Config } from './settings';
 import { StartError } from './start-journal';
@@ -19,7 +19,8 @@ export async function serve(
   logger: DaemonLogger,
 ): Promise<ExitCode> {
   const told = new AbortController();
-  const stopGrpcLines = around.onGrpcLine(grpcLineInto(logger.child({ module: 'grpc' })));
+  const grpcLog = new GrpcLog({ logger: logger.child({ module: 'grpc' }), clock: systemClock });
+  const stopGrpcLines = around.onGrpcLine(grpcLog.line);
   const stopListening = around.onSignal((signal) => {
     if (told.signal.aborted) {
       logger.warn({ signal }, 'told to stop a second time; not waiting any longer');
@@ -48,6 +49,7 @@ export async function serve(
   } finally {
     stopListening();
     stopGrpcLines();
+    grpcLog.stop();
   }
 }
 

@@ -4,6 +4,7 @@ import { parseDatabaseUrl } from '../journal/database-url';
 import { ID_PATTERN } from '../lib/ids';
 import { isAddress, isMethod } from '../rpc/validate';
 import { LONGEST_LIFETIME_MS, MOST_ACTIONS, MOST_TRY_ATTEMPTS } from '../rpc/validate-registry';
+import { SMALLEST_MESSAGE_BYTES } from '../wire/message-bound';
 
 /**
  * Every setting of tccd with its default and its bounds. The message of a setting says what to write: it completes
@@ -96,7 +97,7 @@ export const settings = z.strictObject({
     inFlightPerParticipant: whole(1, 100_000, 1_000, 'calls'),
   }),
   limits: z.strictObject({
-    messageBytes: whole(64 * 1024, 64 * MIB, 4 * MIB, 'bytes'),
+    messageBytes: whole(SMALLEST_MESSAGE_BYTES, 64 * MIB, 4 * MIB, 'bytes'),
     payloadBytes: whole(0, 15 * MIB, MIB, 'bytes'),
     branches: whole(1, 1_000, 64, 'branches'),
     openTransactions: whole(1, 1_000_000, 20_000, 'transactions'),

@@ -20,7 +20,6 @@ import {
 } from '../wire/attach';
 import { Framer } from '../wire/framer';
 import { ownBytes } from '../wire/raw-bytes';
-import { MalformedBytes } from '../wire/reader';
 import { statusName } from '../wire/status';
 import type { ParticipantCall } from './invoker';
 import { done, failure } from './outcome';
@@ -46,15 +45,13 @@ export interface AttachmentDeps {
   readonly roomChanged: () => void;
 }
 
-interface Out {
-  readonly call: ParticipantCall;
+/** A call as it travels, and what is known of it here. */
+interface Out extends RawCallEntry {
+  /** The time that it has left is known when it leaves: the stream may have been full for a while. */
+  readonly call: RawBranchCall & { remainingMs: number };
+  readonly asked: ParticipantCall;
   readonly endsAtMs: number;
   readonly resolve: (outcome: Outcome) => void;
-}
-
-/** The time that a call has left is known when it leaves: the stream may have been full for a while. */
-interface Leaving extends RawCallEntry {
-  readonly call: RawBranchCall & { remainingMs: number };
 }
 
 const OK: number = status.OK;
@@ -66,7 +63,7 @@ export class Attachment {
   private readonly options: AttachmentOptions;
   private readonly deps: AttachmentDeps;
   private readonly out = new Map<number, Out>();
-  private readonly framer: Framer<Leaving>;
+  private readonly framer: Framer<Out>;
   private readonly expiry: EarliestTimer;
   private bytesOut = 0;
   private lastId = 0;
@@ -108,8 +105,8 @@ export class Attachment {
       const id = this.nextId();
       const { gid, branchId, action, attempt, payload } = call;
       const wire = { gid, branchId, action, attempt, remainingMs: call.timeoutMs, payload };
-      const entry: Leaving = { id, phase: phaseNumbers[call.phase], call: wire };
-      this.out.set(id, { call, endsAtMs, resolve });
+      const entry: Out = { id, phase: phaseNumbers[call.phase], call: wire, asked: call, endsAtMs, resolve };
+      this.out.set(id, entry);
       this.bytesOut += payload.data.length;
       this.expiry.include(endsAtMs);
       this.framer.push(entry, callEntryBytes(entry));
@@ -118,7 +115,10 @@ export class Attachment {
 
   /** Replies came. One to a call that is not out any more is dropped: it was too late. */
   answered(entries: readonly RawReplyEntry[]): void {
-    for (const entry of entries) this.end(entry.id, (call) => this.outcomeOf(call, entry));
+    for (const entry of entries) {
+      const out = this.out.get(entry.id);
+      if (out !== undefined) this.end(out, this.outcomeOf(out.asked, entry));
+    }
     this.settled();
   }
 
@@ -141,16 +141,13 @@ export class Attachment {
     this.framer.close();
     this.expiry.stop();
     const lost = failure('UNAVAILABLE', `the stream of ${this.participant}/${this.instanceId} broke`);
-    for (const id of [...this.out.keys()]) this.end(id, () => lost);
+    for (const out of [...this.out.values()]) this.end(out, lost);
     this.settled();
   }
 
-  private send(entries: readonly Leaving[]): boolean {
+  private send(entries: readonly Out[]): boolean {
     const nowMs = this.deps.clock.monotonicMs();
-    for (const { id, call } of entries) {
-      const endsAtMs = this.out.get(id)?.endsAtMs ?? nowMs;
-      call.remainingMs = Math.max(1, Math.floor(endsAtMs - nowMs));
-    }
+    for (const { call, endsAtMs } of entries) call.remainingMs = Math.max(1, Math.floor(endsAtMs - nowMs));
     return this.deps.send(entries);
   }
 
@@ -162,29 +159,23 @@ export class Attachment {
       const code = failed.code === OK ? 'UNKNOWN' : statusName(failed.code);
       return { ...failure(code, failed.message), fence: fenceNames[failed.fence ?? 0] };
     }
-    const read = () => {
-      if (reply?.unreadable !== undefined) throw new MalformedBytes(reply.unreadable);
-      return {
-        payload: reply?.payload ? { ...reply.payload, data: ownBytes(reply.payload.data) } : undefined,
-        fence: fenceNames[reply?.fence ?? 0],
-      };
-    };
-    return done(call.phase, read, this.options.payloadBytes);
+    if (reply?.unreadable !== undefined) return done(call.phase, undefined, this.options.payloadBytes);
+    const payload = reply?.payload ? { ...reply.payload, data: ownBytes(reply.payload.data) } : undefined;
+    return done(call.phase, { payload, fence: fenceNames[reply?.fence ?? 0] }, this.options.payloadBytes);
   }
 
-  private end(id: number, outcome: (call: ParticipantCall) => Outcome): void {
-    const out = this.out.get(id);
-    if (out === undefined) return;
-    this.out.delete(id);
-    this.bytesOut -= out.call.payload.data.length;
-    out.resolve(outcome(out.call));
+  private end(out: Out, outcome: Outcome): void {
+    this.out.delete(out.id);
+    this.bytesOut -= out.asked.payload.data.length;
+    out.resolve(outcome);
   }
 
   private expire(nowMs: number): number | undefined {
     let next: number | undefined;
     const before = this.out.size;
-    for (const [id, { endsAtMs, call }] of this.out) {
-      if (endsAtMs <= nowMs) this.end(id, () => failure('DEADLINE_EXCEEDED', `no answer in ${call.timeoutMs} ms`));
+    for (const out of this.out.values()) {
+      const { endsAtMs, asked } = out;
+      if (endsAtMs <= nowMs) this.end(out, failure('DEADLINE_EXCEEDED', `no answer in ${asked.timeoutMs} ms`));
       else if (next === undefined || endsAtMs < next) next = endsAtMs;
     }
     if (this.out.size < before) this.framer.keepOnly(({ id }) => this.out.has(id));

@@ -24,6 +24,9 @@ export interface ChannelsOptions {
   readonly credentials: ChannelCredentials;
 }
 
+/** Makes the client of an address; what it connects to is its own. */
+export type Connect = (address: string) => Client;
+
 /**
  * One channel per address, made at the first call.
  * C1. A channel with a call on it is never closed, but by close().
@@ -31,19 +34,14 @@ export interface ChannelsOptions {
  */
 export class Channels {
   private readonly entries = new Map<string, Entry>();
-  private readonly channelOptions: ChannelOptions;
-  private readonly credentials: ChannelCredentials;
+  private readonly connect: Connect;
   private readonly clock: Clock;
   private timer: Timer | undefined;
 
-  constructor(options: ChannelsOptions, clock: Clock) {
+  /** `connect`: gRPC's own client where nothing is said. */
+  constructor(options: ChannelsOptions, clock: Clock, connect: Connect = connectWith(options)) {
     this.clock = clock;
-    this.credentials = options.credentials;
-    this.channelOptions = {
-      ...channelOptions,
-      'grpc.max_receive_message_length': options.messageBytes,
-      'grpc.max_send_message_length': options.messageBytes,
-    };
+    this.connect = connect;
   }
 
   /** Runs one call on the address's channel. */
@@ -69,9 +67,7 @@ export class Channels {
   private entryOf(address: string): Entry {
     let entry = this.entries.get(address);
     if (entry === undefined) {
-      // The scheme is spelled out, so that no address can be taken for another kind of name, such as a path.
-      const client = new Client(`dns:${address}`, this.credentials, this.channelOptions);
-      entry = { client, calls: 0, usedAtMs: this.clock.monotonicMs() };
+      entry = { client: this.connect(address), calls: 0, usedAtMs: this.clock.monotonicMs() };
       this.entries.set(address, entry);
       this.timer ??= this.clock.startTimer(SWEEP_MS, () => this.sweep());
     }
@@ -87,4 +83,14 @@ export class Channels {
     }
     this.timer = this.entries.size === 0 ? undefined : this.clock.startTimer(SWEEP_MS, () => this.sweep());
   }
+}
+
+function connectWith({ credentials, messageBytes }: ChannelsOptions): Connect {
+  const options: ChannelOptions = {
+    ...channelOptions,
+    'grpc.max_receive_message_length': messageBytes,
+    'grpc.max_send_message_length': messageBytes,
+  };
+  // The scheme is spelled out, so that no address can be taken for another kind of name, such as a path.
+  return (address) => new Client(`dns:${address}`, credentials, options);
 }

@@ -66,13 +66,10 @@ export function cutOff(phase: Phase, messageBytes: number): Failure {
 
 /**
  * The outcome of a call that ended with OK. Only a Try's reply is kept, so only there can it be at fault: the Try has taken effect
- * then, but its reply can never be handed on, in this attempt or the next. `read` throws when the bytes are not the message.
+ * then, but its reply can never be handed on, in this attempt or the next. `reply`: undefined when the bytes are not the message.
  */
-export function done(phase: Phase, read: () => Reply, payloadBytes: number): Outcome {
-  let reply: Reply;
-  try {
-    reply = read();
-  } catch {
+export function done(phase: Phase, reply: Reply | undefined, payloadBytes: number): Outcome {
+  if (reply === undefined) {
     if (phase !== 'try') return { kind: 'done', reply: undefined, fence: undefined };
     return localFailure('never', 'MALFORMED_REPLY', 'the Try is done, but its reply cannot be read');
   }

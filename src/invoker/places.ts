@@ -49,7 +49,7 @@ export class Places {
     this.deps = deps;
   }
 
-  /** Runs `save` for an instance that has a place. Rejects with TOO_MANY_OPEN_TRANSACTIONS (RESOURCE_EXHAUSTED) when there is none. */
+  /** Runs `save` for an instance that has a place. Rejects with TOO_MANY_INSTANCES when there is none. */
   async take(participant: string, key: string, save: () => Promise<void>): Promise<void> {
     if (this.deps.view().has(key) || this.coming.has(key)) return save();
     for (const scope of [participant, undefined]) {
@@ -112,7 +112,7 @@ function mostOf(scope: Scope): number {
 function noPlace(scope: Scope): TccError {
   const most = mostOf(scope);
   const whose = scope === undefined ? 'all participants together have' : `participant ${scope} has`;
-  return new TccError('TOO_MANY_OPEN_TRANSACTIONS', `${whose} ${most} instances, as many as there may be`, {
+  return new TccError('TOO_MANY_INSTANCES', `${whose} ${most} instances, as many as there may be`, {
     metadata: { limit: scope === undefined ? 'instances' : 'instancesPerParticipant', most: String(most) },
   });
 }

@@ -115,7 +115,7 @@ export class Registry implements Directory, Targets, Whereabouts, Stoppable {
 
   /**
    * Saves or renews an instance for `lifetimeMs`. Rejects with JOURNAL_UNAVAILABLE when the store is away, and a new one with
-   * TOO_MANY_OPEN_TRANSACTIONS when there are as many instances as there may be.
+   * TOO_MANY_INSTANCES when there are as many instances as there may be.
    */
   async register(instance: NewInstance, lifetimeMs: number): Promise<void> {
     const { participant, instanceId } = instance;

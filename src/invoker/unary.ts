@@ -6,10 +6,10 @@ import type { Stoppable } from '../lib/lifecycle';
 import type { Logger } from '../lib/logger';
 import { clampTimeoutMs, deadlineIn } from '../wire/deadline';
 import { endOf } from '../wire/status';
-import { Channels } from './channels';
+import { Channels, type Connect } from './channels';
 import { Gate, type Passage } from './gate';
 import type { Invoker, ParticipantCall } from './invoker';
-import { cutOff, done, failure, localFailure } from './outcome';
+import { cutOff, done, failure, localFailure, type Reply } from './outcome';
 import type { Target, Targets } from './target';
 import { wireCall } from './wire-call';
 
@@ -26,6 +26,8 @@ export interface UnaryDeps {
   readonly targets: Targets;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Makes the client of an address (default: gRPC's own). */
+  readonly connect?: Connect;
 }
 
 /**
@@ -55,7 +57,8 @@ export class UnaryInvoker implements Invoker, Stoppable {
     this.deps = deps;
     const { inFlightPerParticipant: inFlight, messageBytes } = options;
     this.gate = new Gate({ inFlight, waiting: inFlight * WAITING_PER_IN_FLIGHT }, deps.clock);
-    this.channels = new Channels({ messageBytes, credentials: credentials.createInsecure() }, deps.clock);
+    const channels = { messageBytes, credentials: credentials.createInsecure() };
+    this.channels = new Channels(channels, deps.clock, deps.connect);
   }
 
   /** See Invoker. A participant with too many calls already is `unknown` OVERLOADED, one without a live instance UNAVAILABLE. */
@@ -123,7 +126,7 @@ export class UnaryInvoker implements Invoker, Stoppable {
           const isCutOff = isAnswering && status === 'RESOURCE_EXHAUSTED' && CUT_OFF.test(message);
           resolve({ outcome: isCutOff ? cutOff(call.phase, messageBytes) : failure(status, message), code: status });
         } else {
-          const outcome = done(call.phase, () => wire.read(response ?? Buffer.alloc(0)), payloadBytes);
+          const outcome = done(call.phase, legible(wire.read, response ?? Buffer.alloc(0)), payloadBytes);
           resolve({ outcome, code: 'OK' });
         }
       };
@@ -141,6 +144,15 @@ export class UnaryInvoker implements Invoker, Stoppable {
       { gid, branchId, phase, attempt, participant, action, address, code, durationMs: Math.round(durationMs) },
       'participant call failed',
     );
+  }
+}
+
+/** The reply, unless the bytes are not the message. */
+function legible(read: (bytes: Buffer) => Reply, bytes: Buffer): Reply | undefined {
+  try {
+    return read(bytes);
+  } catch {
+    return undefined;
   }
 }
 

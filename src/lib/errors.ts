@@ -28,6 +28,8 @@ export const errorKinds = {
   UNKNOWN_ACTION: 'caller',
   /** This coordinator has as many open transactions as it may; try again or elsewhere. */
   TOO_MANY_OPEN_TRANSACTIONS: 'retryable',
+  /** There is no place for one more instance of a participant: metadata `limit` and `most` say which limit, and how many. */
+  TOO_MANY_INSTANCES: 'retryable',
   /** The journal's database cannot be reached, or did not say how the commit went. */
   JOURNAL_UNAVAILABLE: 'retryable',
   /** The coordinator is shutting down; try another one. */

@@ -2,8 +2,8 @@
  * Looks for what is due and hands it to the coordinator; keeps the leases of what is in hand; clears what is past its
  * retention. Any number of coordinators may scan: claiming is a compare-and-set per row.
  * R1. Whatever is open becomes due again by itself (lease, retry or deadline), so nothing is forgotten (I11).
- * R2. At most RESUMED_AT_ONCE transactions are carried on at once: a mountain of old ones starves no new one, and
- *     one that waits for a sick participant gives its place back after a round.
+ * R2. At most RESUMED_AT_ONCE transactions are carried on at once, and half of what the coordinator may hold: a mountain of old ones
+ *     starves no new one, and one that waits for a sick participant gives its place back after a round.
  * R3. An error of the database ends a round, never the scanner.
  */
 import type { Stoppable } from '../lib/lifecycle';
@@ -24,6 +24,8 @@ export interface RecoveryOptions {
   readonly scanMs: number;
   /** How many due transactions one scan takes at most. */
   readonly scanSize: number;
+  /** How many transactions the coordinator may hold (default: no bound). What is carried on here leaves half of that to new ones. */
+  readonly openTransactions?: number;
 }
 
 export interface RecoveryDeps extends LoopDeps {
@@ -45,12 +47,14 @@ export class Recovery implements Stoppable {
   private readonly options: RecoveryOptions;
   private readonly deps: RecoveryDeps;
   private readonly loops: Loop[];
+  private readonly resumedAtOnce: number;
   private resumed = 0;
 
   constructor(options: RecoveryOptions, deps: RecoveryDeps) {
     this.options = options;
     this.deps = deps;
-    const { leaseMs, scanMs } = options;
+    const { leaseMs, scanMs, openTransactions = Infinity } = options;
+    this.resumedAtOnce = Math.min(RESUMED_AT_ONCE, Math.ceil(openTransactions / 2));
     this.loops = [
       new Loop('scan', scanMs, deps, () => this.scan()),
       new Loop('renew leases', leaseMs / 3, deps, () => this.renew()),
@@ -71,7 +75,7 @@ export class Recovery implements Stoppable {
   private async scan(): Promise<number> {
     const { journal, coordinator, logger } = this.deps;
     const { worker, leaseMs, scanMs, scanSize } = this.options;
-    const room = Math.min(scanSize, RESUMED_AT_ONCE - this.resumed);
+    const room = Math.min(scanSize, this.resumedAtOnce - this.resumed);
     // Full: look again as soon as a place may be free. That costs no statement.
     if (room <= 0) return SHORTEST_PAUSE_MS;
     const due = await journal.due(room);

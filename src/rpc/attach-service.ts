@@ -76,8 +76,9 @@ export class AttachService {
     if (this.stopping) return new TccError('DRAINING', 'this coordinator is shutting down; attach to another one');
     if (this.sessions.size < MOST_STREAMS) return undefined;
     return new TccError(
-      'TOO_MANY_OPEN_TRANSACTIONS',
+      'TOO_MANY_INSTANCES',
       `this coordinator has ${MOST_STREAMS} attached streams, as many as it may`,
+      { metadata: { limit: 'attachedStreams', most: String(MOST_STREAMS) } },
     );
   }
 

@@ -2,6 +2,7 @@ import type { handleBidiStreamingCall, ServerDuplexStream } from '@grpc/grpc-js'
 
 import type { Clock } from '../lib/clock';
 import type { EncodedFrame, Frame, RawCall } from '../wire/execute-stream';
+import { headersOfBound } from '../wire/message-bound';
 import { toStatus } from '../wire/status';
 import { type CallStream, ExecuteSession, type Served } from './execute-session';
 import type { Calls } from './handler';
@@ -18,6 +19,7 @@ export function executeStream(
 ): handleBidiStreamingCall<Frame<RawCall>, EncodedFrame> {
   // An entry's field and the function have the same name, and the proto says that the one holds what the other takes.
   const deps = { served: served as unknown as Served, calls, clock };
+  const headers = headersOfBound(limits.messageBytes);
   return (call) => {
     const session = new ExecuteSession(streamOf(call), limits, deps);
     try {
@@ -26,6 +28,8 @@ export function executeStream(
       call.emit('error', toStatus(error));
       return;
     }
+    // Not with the first reply: the client sends small frames until it knows.
+    call.sendMetadata(headers);
     call.on('data', (frame: Frame<RawCall>) => session.received(frame));
     call.on('drain', () => session.drained());
     call.on('end', () => session.halfClosed());

@@ -17,7 +17,7 @@ export const FRAME_BYTES = 1_048_576;
 export class Framer<Entry> {
   /** Sends one frame; false when the transport is full until it says `drained`. */
   private readonly send: (entries: readonly Entry[]) => boolean;
-  private readonly frameBytes: number;
+  private frameBytes: number;
   private readonly frameEntries: number;
   private waiting: Entry[] = [];
   private sizes: number[] = [];
@@ -29,6 +29,11 @@ export class Framer<Entry> {
     this.send = send;
     this.frameBytes = frameBytes;
     this.frameEntries = frameEntries;
+  }
+
+  /** From now on a frame holds so many bytes at most. */
+  resize(frameBytes: number): void {
+    this.frameBytes = frameBytes;
   }
 
   /** Adds an entry of about `bytes` bytes. After `close` it is dropped. */

@@ -22,7 +22,8 @@ export interface StatusReport extends ErrorDetails {
 
 /**
  * What each reason is on the wire. `retryAfterMs` stands at those that the same request may get over; the wait is short
- * where another coordinator may take it at once, and longer where a database must come back or a queue must empty.
+ * where another coordinator may take it at once, and longer where a database must come back, a queue must empty, or instances
+ * that ended must be forgotten.
  */
 const wireCodes: Readonly<Record<ErrorCode, { readonly status: StatusName; readonly retryAfterMs?: number }>> = {
   INVALID_REQUEST: { status: 'INVALID_ARGUMENT' },
@@ -35,6 +36,7 @@ const wireCodes: Readonly<Record<ErrorCode, { readonly status: StatusName; reado
   BRANCH_NOT_TRIED: { status: 'FAILED_PRECONDITION' },
   TOO_MANY_BRANCHES: { status: 'FAILED_PRECONDITION' },
   TOO_MANY_OPEN_TRANSACTIONS: { status: 'RESOURCE_EXHAUSTED', retryAfterMs: 500 },
+  TOO_MANY_INSTANCES: { status: 'RESOURCE_EXHAUSTED', retryAfterMs: 5_000 },
   JOURNAL_UNAVAILABLE: { status: 'UNAVAILABLE', retryAfterMs: 500 },
   DRAINING: { status: 'UNAVAILABLE', retryAfterMs: 50 },
   WAIT_ABANDONED: { status: 'DEADLINE_EXCEEDED', retryAfterMs: 50 },

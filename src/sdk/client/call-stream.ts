@@ -4,6 +4,8 @@
  * C2. A call that is open when the stream ends fails as it would on a lost connection: whether it took effect is not known, and
  *     whoever made it may send the same again (failover.ts does).
  * C3. Once it is idle it ends by itself, and with it its timer: then nothing of it keeps the process alive.
+ * C4. No frame is larger than the coordinator takes, which it says once the stream stands. Frames that leave before that are as small
+ *     as every coordinator takes them: one that is too large would end the stream, and with it every call that is open.
  */
 import { type ClientDuplexStream, Metadata, type ServiceError, status } from '@grpc/grpc-js';
 
@@ -22,6 +24,7 @@ import {
   serviceError,
 } from '../../wire/execute-stream';
 import { FRAME_BYTES, Framer } from '../../wire/framer';
+import { boundOfHeaders, SMALLEST_MESSAGE_BYTES } from '../../wire/message-bound';
 import { statusName } from '../../wire/status';
 import type { CallLimits } from './transport';
 
@@ -33,6 +36,9 @@ const IDLE_MS = 100;
 
 /** Deadlines are looked at no oftener than this, in milliseconds: each look goes over all open calls. */
 const DEADLINE_GRAIN_MS = 5;
+
+/** What a frame has around an entry: a tag, and a length of five bytes at most. */
+const ENTRY_ROOM = 6;
 
 /** Ids are of type uint32; 0 is none. */
 const LAST_ID = 2 ** 32 - 1;
@@ -69,6 +75,8 @@ export class CallStream {
   private readonly open = new Map<number, OpenCall>();
   private readonly framer: Framer<Uint8Array>;
   private readonly timer: EarliestTimer;
+  /** What a frame may hold now. */
+  private frameBytes = SMALLEST_MESSAGE_BYTES;
   private lastId = 0;
   private usedAtMs: number;
   private state: 'open' | 'ending' | 'over' = 'open';
@@ -84,13 +92,16 @@ export class CallStream {
     this.clock = deps.clock;
     this.usedAtMs = deps.clock.monotonicMs();
     this.ended = deps.ended;
-    this.framer = new Framer((frame) => duplex.write(frame));
+    this.framer = new Framer((frame) => duplex.write(frame), this.frameBytes);
     this.timer = new EarliestTimer(deps.clock, (nowMs) => this.look(nowMs));
+    duplex.on('metadata', (headers: Metadata) => this.observe(headers));
     duplex.on('data', (frame: Frame<RawReply>) => this.received(frame));
     duplex.on('drain', () => this.framer.drained());
     duplex.on('status', (end: EndStatus) => this.finish(end));
     // The status says the same; without a listener an error would end the process.
     duplex.on('error', () => undefined);
+    // The call that it was opened for may not fit, and then nothing else would ever end it.
+    this.timer.include(this.usedAtMs + IDLE_MS);
   }
 
   /** Whether it takes calls. */
@@ -100,13 +111,13 @@ export class CallStream {
 
   /**
    * Sends one call. Rejects with what the unary call would have failed with, or with StreamRefused. Undefined, and nothing is
-   * sent, when the request does not fit: it is larger than a frame may be, or has values that unary calls would convert.
+   * sent, when the request does not fit: it is larger than a frame may be (now), or has values that unary calls would convert.
    */
   ask(kind: CallKind, request: object, limits: CallLimits): Promise<object> | undefined {
     const id = this.nextId();
     const timeoutMs = clampTimeoutMs(limits.timeoutMs);
     const bytes = encoded(id, timeoutMs, kind, request);
-    if (bytes === undefined || bytes.length > FRAME_BYTES) return undefined;
+    if (bytes === undefined || bytes.length + ENTRY_ROOM > this.frameBytes) return undefined;
     if (limits.signal.aborted) return Promise.reject(cancelledError());
     return new Promise((resolve, reject) => {
       const cancel = () => this.cancelled(id);
@@ -114,7 +125,7 @@ export class CallStream {
       this.open.set(id, { kind, endsAtMs, signal: limits.signal, cancel, resolve, reject });
       limits.signal.addEventListener('abort', cancel);
       this.timer.include(endsAtMs);
-      this.framer.push(bytes, bytes.length);
+      this.framer.push(bytes, bytes.length + ENTRY_ROOM);
     });
   }
 
@@ -122,6 +133,13 @@ export class CallStream {
   close(why = 'the client is closed'): void {
     this.duplex.cancel();
     this.finish({ code: status.UNAVAILABLE, details: why, metadata: new Metadata() });
+  }
+
+  private observe(headers: Metadata): void {
+    const messageBytes = boundOfHeaders(headers);
+    if (messageBytes === undefined) return;
+    this.frameBytes = Math.min(FRAME_BYTES, messageBytes);
+    this.framer.resize(this.frameBytes);
   }
 
   private received({ entries, fault }: Frame<RawReply>): void {
@@ -164,7 +182,7 @@ export class CallStream {
     const call = this.taken(id);
     if (call === undefined) return;
     const abandon = encodeAbandon(id);
-    this.framer.push(abandon, abandon.length);
+    this.framer.push(abandon, abandon.length + ENTRY_ROOM);
     call.reject(cancelledError());
   }
 

@@ -77,8 +77,9 @@ export class UnavailableError extends TccClientError {
 
 /**
  * A coordinator answered that the request cannot be served: 'INVALID_REQUEST' (see `violations`), 'GID_TAKEN',
- * 'TRANSACTION_NOT_FOUND', 'WRONG_STATE' (`metadata.status` names the state), 'UNKNOWN_PARTICIPANT', …; the gRPC status
- * name where no reason came. Sending the same again gives the same.
+ * 'TRANSACTION_NOT_FOUND', 'WRONG_STATE' (`metadata.status` names the state), 'UNKNOWN_PARTICIPANT',
+ * 'REQUEST_TOO_LARGE' (for the coordinator's `limits.messageBytes`), …; the gRPC status name where no reason came. Sending the
+ * same again gives the same.
  */
 export class TccRequestError extends TccClientError {
   override readonly name = 'TccRequestError';

@@ -1,13 +1,7 @@
-import { Abort } from '../../lib/abort';
-import { backoffMs, type BackoffPolicy } from '../../lib/backoff';
-import { type Clock, sleep } from '../../lib/clock';
-import type { Logger } from '../../lib/logger';
-import type { Random } from '../../lib/random';
-import { readStatus, type StatusReport } from '../../wire/status';
-import { TccClientError, TccRequestError, UnavailableError } from './errors';
-import { isServiceError, meaningOf } from './failure';
+import { TccClientError } from './errors';
 import { Pulse, type Vitals } from './pulse';
-import type { CallLimits, Method, Transport } from './transport';
+import type { Method, Transport } from './transport';
+import { type Prefer, type Terms, Turn, type TurnDeps } from './turn';
 
 /**
  * The one retry loop of the client: it sends a request to the coordinator that worked last, and on failure to the next one,
@@ -18,31 +12,6 @@ import type { CallLimits, Method, Transport } from './transport';
  * F4. One that hangs with its connection standing is left as one that is gone (pulse.ts), where there is another.
  */
 
-/** Between attempts: short at first, because the next coordinator is probably well; two seconds once all of them failed. */
-const BACKOFF: BackoffPolicy = { firstMs: 20, factor: 2, capMs: 2_000, jitter: 0.5 };
-
-/** How often a failure without a reason is repeated: a proxy's hiccup is over by then, a bug in the server is not. */
-const UNEXPLAINED_ATTEMPTS = 3;
-
-/**
- * How many attempts in a row may run out of time at a coordinator whose connection stands before the next one is asked: one,
- * since it has shown that it lives (F4), so the transaction takes long, and another coordinator would repeat its calls.
- */
-const LATE_ATTEMPTS_HERE = 1;
-
-/** What a call may cost, whatever it asks. */
-export interface Terms {
-  /** How long to go on in all. */
-  readonly patienceMs: number;
-  /** How long one attempt may take. */
-  readonly attemptMs: number;
-  /** The transaction it concerns. */
-  readonly gid?: string | undefined;
-  /** Whether it changes something, so that no answer means an unknown outcome. */
-  readonly changes: boolean;
-  readonly signal?: AbortSignal | undefined;
-}
-
 /** One request and how long it may take. */
 export interface Ask<Request, Response> extends Terms {
   readonly method: Method<Request, Response>;
@@ -52,17 +21,15 @@ export interface Ask<Request, Response> extends Terms {
   readonly pending?: ((response: Response) => string | undefined) | undefined;
 }
 
-interface FailoverDeps {
+interface FailoverDeps extends Omit<TurnDeps, 'prefer'> {
   readonly transport: Transport;
   /** Where there is none, a coordinator that hangs is left after late attempts only. */
   readonly vitals?: Vitals;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly logger: Logger;
 }
 
 export class Failover {
   readonly addresses: readonly string[];
+  private readonly transport: Transport;
   private readonly deps: TurnDeps;
   private readonly turns = new Set<Turn>();
   /** By address; empty when there is nowhere else to go. */
@@ -76,8 +43,9 @@ export class Failover {
     const prefer: Prefer = (index, insteadOf) => {
       if (insteadOf === undefined || this.preferred === insteadOf) this.preferred = index;
     };
-    this.deps = { ...deps, prefer };
-    const { vitals, clock, logger } = deps;
+    const { transport, vitals, clock, random, logger } = deps;
+    this.transport = transport;
+    this.deps = { transport, prefer, clock, random, logger };
     if (vitals === undefined || options.addresses.length === 1) return;
     const lost = (address: string) => logger.debug({ address }, 'a coordinator gives no sign of life');
     for (const address of options.addresses) this.pulses.set(address, new Pulse(address, { clock, vitals, lost }));
@@ -93,7 +61,7 @@ export class Failover {
         let response: Response;
         pulse?.asked();
         try {
-          response = await this.deps.transport.send(turn.address, ask.method, request, turn.limits());
+          response = await this.transport.send(turn.address, ask.method, request, turn.limits());
         } catch (error) {
           pulse?.settled(false);
           await turn.failed(error);
@@ -122,7 +90,7 @@ export class Failover {
     try {
       for (;;) {
         let failure: unknown;
-        const stream = this.deps.transport.follow(turn.address, ask.method, ask.request(turn.leftMs()), turn.limits());
+        const stream = this.transport.follow(turn.address, ask.method, ask.request(turn.leftMs()), turn.limits());
         const messages = stream[Symbol.asyncIterator]();
         try {
           for (;;) {
@@ -149,7 +117,7 @@ export class Failover {
   close(): void {
     this.closed = true;
     for (const turn of this.turns) turn.stop(closedError(turn.gid));
-    this.deps.transport.close();
+    this.transport.close();
   }
 
   private begin(terms: Terms): Turn {
@@ -164,162 +132,6 @@ export class Failover {
     this.turns.delete(turn);
     turn.end();
   }
-}
-
-type Prefer = (index: number, insteadOf?: number) => void;
-
-type TurnDeps = FailoverDeps & { readonly prefer: Prefer };
-
-/** One call's way through the coordinators. */
-class Turn {
-  private readonly terms: Terms;
-  private readonly addresses: readonly string[];
-  private readonly deps: TurnDeps;
-  private readonly controller = new Abort();
-  private readonly onAbort = () => this.stop(this.terms.signal?.reason);
-  private index: number;
-  private startedAt: number;
-  private failures = 0;
-  private unexplained = 0;
-  private lateHere = 0;
-  private pendings = 0;
-  /** What the last answer that was not the end said. */
-  private standing = '';
-  /** What went wrong since. */
-  private trouble = '';
-
-  constructor(terms: Terms, start: { readonly addresses: readonly string[]; readonly index: number }, deps: TurnDeps) {
-    this.terms = terms;
-    this.addresses = start.addresses;
-    this.index = start.index;
-    this.deps = deps;
-    this.startedAt = deps.clock.monotonicMs();
-    terms.signal?.addEventListener('abort', this.onAbort);
-  }
-
-  get gid(): string | undefined {
-    return this.terms.gid;
-  }
-
-  get address(): string {
-    return this.addresses[this.index] ?? '';
-  }
-
-  leftMs(): number {
-    return this.terms.patienceMs - (this.deps.clock.monotonicMs() - this.startedAt);
-  }
-
-  limits(): CallLimits {
-    return { timeoutMs: Math.min(this.terms.attemptMs, this.leftMs()), signal: this.controller };
-  }
-
-  /** There was an answer: this coordinator is the one to ask (F3). */
-  answered(): void {
-    this.failures = 0;
-    this.unexplained = 0;
-    this.lateHere = 0;
-    this.deps.prefer(this.index);
-  }
-
-  /** Patience begins anew. */
-  refreshed(): void {
-    this.startedAt = this.deps.clock.monotonicMs();
-    this.pendings = 0;
-  }
-
-  /** The answer was not the end: waits a little before the same coordinator is asked again. */
-  async goesOn(pending: string): Promise<void> {
-    this.pendings += 1;
-    this.standing = pending;
-    this.trouble = '';
-    await this.pause(backoffMs(BACKOFF, this.pendings, this.deps.random), undefined);
-  }
-
-  /** Returns when the next attempt is due, at `address`; throws when there is none. */
-  async failed(error: unknown): Promise<void> {
-    this.controller.throwIfAborted();
-    if (!isServiceError(error)) throw error;
-    const report = readStatus(error);
-    // grpc-js ends some texts with a heading that has nothing under it.
-    const words = report.message.replace(/\s*Resolution note:\s*$/, '');
-    this.trouble = `the last answer was ${report.status} from ${this.address}: ${words}`;
-    this.log(report);
-    switch (meaningOf(report)) {
-      case 'final':
-        throw requestError(report, this.gid, error);
-      case 'late':
-        if (this.staysAfter(report)) return this.pause(backoffMs(BACKOFF, 1, this.deps.random), error);
-        break;
-      case 'unexplained':
-        this.unexplained += 1;
-        if (this.unexplained < UNEXPLAINED_ATTEMPTS) break;
-        throw this.terms.changes ? this.gaveUp(error) : requestError(report, this.gid, error);
-      case 'elsewhere':
-        break;
-    }
-    this.moveOn();
-    await this.pause(this.delayMs(report), error);
-  }
-
-  /** Cancels what is under way. */
-  stop(reason: unknown): void {
-    this.controller.abort(reason);
-  }
-
-  end(): void {
-    this.terms.signal?.removeEventListener('abort', this.onAbort);
-  }
-
-  private staysAfter(report: StatusReport): boolean {
-    if (report.reason === 'WAIT_ABANDONED') return true;
-    this.lateHere += 1;
-    return this.lateHere <= LATE_ATTEMPTS_HERE && this.deps.transport.isConnected(this.address);
-  }
-
-  private moveOn(): void {
-    const failed = this.index;
-    this.failures += 1;
-    this.lateHere = 0;
-    this.index = (failed + 1) % this.addresses.length;
-    this.deps.prefer(this.index, failed);
-  }
-
-  private delayMs(report: StatusReport): number {
-    const own = backoffMs(BACKOFF, this.failures, this.deps.random);
-    const allFailed = this.failures >= this.addresses.length;
-    return allFailed ? Math.max(own, Math.min(report.retryAfterMs ?? 0, BACKOFF.capMs)) : own;
-  }
-
-  private async pause(delayMs: number, cause: unknown): Promise<void> {
-    if (this.leftMs() <= delayMs) throw this.gaveUp(cause);
-    await sleep(this.deps.clock, delayMs, this.controller);
-    this.controller.throwIfAborted();
-  }
-
-  private gaveUp(cause: unknown): UnavailableError {
-    const { gid, changes, patienceMs } = this.terms;
-    const known = [this.standing, this.trouble].map((words) => (words === '' ? '' : `; ${words}`)).join('');
-    const spent = `within ${patienceMs} ms from ${this.addresses.join(', ')}${known}`;
-    const text =
-      gid !== undefined && changes
-        ? `the outcome of transaction ${gid} is not known: no final answer came ${spent}. ` +
-          `It may still be confirmed or cancelled: send the same gid again, or ask get('${gid}')`
-        : `no answer came ${spent}`;
-    return new UnavailableError(text, { gid, cause });
-  }
-
-  private log({ status, reason }: StatusReport): void {
-    const { gid } = this.terms;
-    this.deps.logger.debug(
-      { gid, address: this.address, status, reason, failures: this.failures },
-      'a coordinator did not answer',
-    );
-  }
-}
-
-function requestError(report: StatusReport, gid: string | undefined, cause: Error): TccRequestError {
-  const { reason, status, message, violations, metadata } = report;
-  return new TccRequestError(reason ?? status, message, { gid, cause, violations, metadata });
 }
 
 function closedError(gid: string | undefined): TccClientError {

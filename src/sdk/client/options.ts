@@ -38,7 +38,7 @@ export interface ClientOptions {
   readonly addresses: readonly string[];
   /** Milliseconds until an undecided transaction is cancelled. Default: 30,000. */
   readonly timeoutMs?: number;
-  /** Hears, at debug, of coordinators that do not answer. Default: nobody. */
+  /** Hears, at debug, of coordinators that do not answer or refuse streams. Default: nobody. */
   readonly logger?: Logger;
   /** How to connect. Default: without TLS. */
   readonly credentials?: ChannelCredentials;
@@ -57,7 +57,7 @@ export interface ClientOptions {
 export function openFailover(options: Omit<ClientOptions, 'timeoutMs'>): Failover {
   const { clock = systemClock, random = systemRandom, logger = silentLogger } = options;
   const unary = new GrpcTransport({ credentials: options.credentials ?? grpcCredentials.createInsecure() }, { clock });
-  const transport = options.carrier === 'unary' ? unary : new StreamTransport({ unary, clock });
+  const transport = options.carrier === 'unary' ? unary : new StreamTransport({ unary, clock, logger });
   return new Failover({ addresses: options.addresses }, { transport, vitals: transport, clock, random, logger });
 }
 

@@ -1,4 +1,5 @@
 import type { Clock } from '../../lib/clock';
+import { type Logger, silentLogger } from '../../lib/logger';
 import { executeStreamMethod } from '../../wire/execute-stream';
 import { kindsByPath } from './calls';
 import { CallStream, StreamRefused } from './call-stream';
@@ -18,13 +19,16 @@ const UNARY_MS = 60_000;
 export class StreamTransport implements Transport, Vitals {
   private readonly unary: GrpcTransport;
   private readonly clock: Clock;
+  private readonly logger: Logger;
   private readonly streams = new Map<string, CallStream>();
   /** Until when calls to an address go by unary calls. */
   private readonly unaryUntilMs = new Map<string, number>();
 
-  constructor(deps: { readonly unary: GrpcTransport; readonly clock: Clock }) {
+  /** `logger`: hears of streams that are refused. Default: nobody. */
+  constructor(deps: { readonly unary: GrpcTransport; readonly clock: Clock; readonly logger?: Logger }) {
     this.unary = deps.unary;
     this.clock = deps.clock;
+    this.logger = deps.logger ?? silentLogger;
   }
 
   async send<Request, Response>(
@@ -82,6 +86,11 @@ export class StreamTransport implements Transport, Vitals {
     return false;
   }
 
+  private goUnary(address: string): void {
+    this.unaryUntilMs.set(address, this.clock.monotonicMs() + UNARY_MS);
+    this.logger.debug({ address, unaryMs: UNARY_MS }, 'a stream of calls was refused; calls go by unary calls for now');
+  }
+
   private stream(address: string): CallStream {
     const standing = this.streams.get(address);
     if (standing?.isOpen === true) return standing;
@@ -91,7 +100,7 @@ export class StreamTransport implements Transport, Vitals {
       clock: this.clock,
       ended: (over, refused) => {
         if (this.streams.get(address) === over) this.streams.delete(address);
-        if (refused) this.unaryUntilMs.set(address, this.clock.monotonicMs() + UNARY_MS);
+        if (refused) this.goUnary(address);
       },
     });
     this.streams.set(address, stream);

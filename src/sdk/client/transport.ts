@@ -12,6 +12,7 @@ import type { Clock } from '../../lib/clock';
 import { channelOptions } from '../../wire/channel';
 import { deadlineIn } from '../../wire/deadline';
 import type { Vitals } from './pulse';
+import { nameTooLarge } from './too-large';
 
 /** A method of tcc.v1, as proto-loader describes it. */
 export interface Method<Request, Response> {
@@ -76,6 +77,7 @@ export class GrpcTransport implements Transport, Vitals {
     limits: CallLimits,
   ): Promise<Response> {
     const { promise, resolve, reject } = deferred<Response>();
+    let isAnswering = false;
     const call = this.client(address).makeUnaryRequest(
       method.path,
       (message: Request) => method.requestSerialize(message),
@@ -84,11 +86,12 @@ export class GrpcTransport implements Transport, Vitals {
       new Metadata(),
       this.callOptions(limits),
       (error, response) => {
-        if (error !== null) reject(error);
+        if (error !== null) reject(nameTooLarge(error, isAnswering));
         else if (response === undefined) reject(new Error(`${method.path} answered without a message`));
         else resolve(response);
       },
     );
+    call.on('metadata', () => (isAnswering = true));
     const cancel = () => call.cancel();
     const forget = this.remember(address, cancel);
     limits.signal.addEventListener('abort', cancel);

@@ -9,7 +9,7 @@ export class FenceResult<Reply = unknown> {
   readonly fence: FenceOutcome;
   /** The business code's reply; in a repeated Try the stored one. Undefined where there was none. */
   readonly reply: Reply | undefined;
-  /** The same, as it travels: a repeat answers the very bytes that the first call answered. */
+  /** The same of a Try, as it travels: a repeat answers the very bytes that the first call answered. Undefined in other phases. */
   readonly payload: RawPayload | undefined;
 
   constructor(fence: FenceOutcome, reply: Reply | undefined, payload: RawPayload | undefined) {

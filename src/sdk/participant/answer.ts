@@ -32,13 +32,32 @@ export function failed(status: StatusName, message: string, fence?: FenceOutcome
   return { kind: 'failed', status, message: clip(message), fence };
 }
 
+/**
+ * The answer to a Try whose reply is larger than what can be sent. Its local transaction is most likely committed, so the answer must
+ * be one that has the branch cancelled, and a refusal is: the coordinator decides to cancel at once, and its Cancel goes to every
+ * branch whose Try may have been sent, this one as well (I4). An answer that says nothing for certain would have the Try repeated, with
+ * the same reply as its end; and OK without the reply would let the application go on without what it asked for.
+ */
+export function replyTooLarge(bytes: number, most: number): Answer {
+  return failed(
+    'RESOURCE_EXHAUSTED',
+    `the Try is done, but its reply has ${bytes} bytes, and at most ${most} can be sent`,
+  );
+}
+
 /** What a handler returned, as a reply. Throws what cannot be sent. */
-export function doneAnswer(call: BranchCall, returned: unknown): Answer {
+export function doneAnswer(call: BranchCall, returned: unknown, logger: Logger): Answer {
   const fence = returned instanceof FenceResult ? returned.fence : undefined;
-  // The coordinator ignores what a Confirm or a Cancel replies.
+  // What a Confirm or a Cancel returns goes nowhere, so that nothing about it can be wrong: the work is done, and whatever is not OK
+  // would be asked again for ever.
   const payload = call.phase === 'try' ? replyPayload(returned) : undefined;
   if (payload === undefined) return { kind: 'done', payload, fence };
-  if (payload.bytes.length > REPLY_BYTES) throw new RangeError(`a reply has at most ${REPLY_BYTES} bytes`);
+  const bytes = payload.bytes.length;
+  if (bytes > REPLY_BYTES) {
+    const { gid, branchId, action, phase, attempt } = call;
+    logger.warn({ gid, branchId, action, phase, attempt, bytes }, 'a Try is refused because its reply is too large');
+    return replyTooLarge(bytes, REPLY_BYTES);
+  }
   return { kind: 'done', payload: { data: payload.bytes, contentType: payload.contentType }, fence };
 }
 

@@ -1,7 +1,7 @@
 /**
  * One attached stream to one coordinator: hello, then frames of calls in and frames of replies out.
  * L1. Every call of a frame is answered by one reply, in any order; replies gather per turn of the event loop. One that is too
- *     large for the coordinator is answered as a failure, and harms no other.
+ *     large for the coordinator, which only a Try's can be, is answered as a failure, and harms no other.
  * L2. When the stream ends, however it does, `ended` is called once, the calls that run learn that nobody waits for them, and
  *     nothing of it is left (I13).
  */
@@ -28,7 +28,7 @@ import {
 } from '../../wire/attach';
 import { channelOptions, MESSAGE_BYTES } from '../../wire/channel';
 import { FRAME_BYTES, FRAME_ENTRIES, Framer } from '../../wire/framer';
-import { failed, type Answer } from './answer';
+import { failed, replyTooLarge, type Answer } from './answer';
 import type { CallHandler } from './call-handler';
 
 /** A stream to a coordinator, and the connection that it stands on. */
@@ -146,7 +146,7 @@ export class AttachLink {
     const entry = entryOf(id, answer);
     const bytes = replyEntryBytes(entry);
     if (bytes + FRAME_ROOM <= this.messageBytes) this.framer.push(entry, bytes);
-    else this.reply(id, failed('RESOURCE_EXHAUSTED', `the reply has ${bytes} bytes, more than the coordinator takes`));
+    else this.reply(id, replyTooLarge(bytes, this.messageBytes - FRAME_ROOM));
   }
 
   private finish(error: Error | undefined): void {

@@ -145,7 +145,7 @@ export class BatchGate {
   /** What an entry's place in the answers says: an Error stands for what a single handler would have thrown. */
   private answer({ call, resolve }: Entry, value: unknown): void {
     try {
-      resolve(value instanceof Error ? failedAnswer(call, value, this.logger) : doneAnswer(call, value));
+      resolve(value instanceof Error ? failedAnswer(call, value, this.logger) : doneAnswer(call, value, this.logger));
     } catch (error) {
       resolve(failedAnswer(call, error, this.logger));
     }

@@ -88,7 +88,7 @@ export class CallHandler {
   private async runAlone(call: BranchCall, { handlers }: ServedAction): Promise<Answer> {
     const { phase } = call;
     if (handlers[phase] === undefined) throw new Error('the phase has no handler');
-    return doneAnswer(call, await handlers[phase](call));
+    return doneAnswer(call, await handlers[phase](call), this.logger);
   }
 
   /** Where calls of this action and phase gather, if they are served in batches. */

@@ -1,10 +1,13 @@
 import { Metadata, Server, ServerCredentials } from '@grpc/grpc-js';
 
-import { grpcLineInto } from '../../../src/daemon/grpc-log';
+import { GrpcLog, LINES_PER_MINUTE } from '../../../src/daemon/grpc-log';
 import { thisProcess } from '../../../src/daemon/surroundings';
 import { type Logger, silentLogger } from '../../../src/lib/logger';
+import { VirtualClock } from '../../support/virtual-clock';
 
 let lines: unknown[];
+let clock: VirtualClock;
+let log: GrpcLog;
 const line = (level: string) => (fields: object, message: string) => void lines.push({ level, message, ...fields });
 const logger: Logger = {
   ...silentLogger,
@@ -15,15 +18,16 @@ const logger: Logger = {
 };
 beforeEach(() => {
   lines = [];
+  clock = new VirtualClock();
+  log = new GrpcLog({ logger, clock });
 });
 
 const message = 'a word from gRPC';
 
 test('each level has its own, and an error of gRPC is a warning here', () => {
-  const tell = grpcLineInto(logger);
-  tell('error', 'e');
-  tell('info', 'i');
-  tell('debug', 'd');
+  log.line('error', 'e');
+  log.line('info', 'i');
+  log.line('debug', 'd');
   expect(lines).toEqual([
     { level: 'warn', message, text: 'e' },
     { level: 'info', message, text: 'i' },
@@ -32,8 +36,59 @@ test('each level has its own, and an error of gRPC is a warning here', () => {
 });
 
 test('a long text is cut', () => {
-  grpcLineInto(logger)('error', 'x'.repeat(5_000));
+  log.line('error', 'x'.repeat(5_000));
   expect(lines).toEqual([{ level: 'warn', message, text: 'x'.repeat(512) }]);
+});
+
+describe('a flood of lines', () => {
+  const flood = (more: number) => {
+    for (let said = 0; said < LINES_PER_MINUTE + more; said += 1) log.line(said % 2 === 0 ? 'error' : 'info', 'again');
+  };
+  const leftOut = (count: number) => ({
+    level: 'warn',
+    message: 'words from gRPC were left out of the log',
+    leftOut: count,
+  });
+
+  test('that keeps to the bound is told whole, and leaves no timer', () => {
+    flood(0);
+    expect(lines).toHaveLength(LINES_PER_MINUTE);
+    expect(clock.pending).toBe(0);
+  });
+
+  test('is cut at the bound, and at the end of the minute the log says how many lines there were beyond it', async () => {
+    await clock.advance(5_000);
+    flood(1_000);
+    expect(lines).toHaveLength(LINES_PER_MINUTE);
+    await clock.advance(59_999);
+    expect(lines).toHaveLength(LINES_PER_MINUTE);
+    await clock.advance(1);
+    expect(lines.slice(LINES_PER_MINUTE)).toEqual([leftOut(1_000)]);
+    expect(clock.pending).toBe(0);
+  });
+
+  test('that goes on is told anew in each minute', async () => {
+    flood(1);
+    await clock.advance(60_000);
+    flood(2);
+    await clock.advance(60_000);
+    expect(lines).toHaveLength(2 * (LINES_PER_MINUTE + 1));
+    expect(lines.at(-1)).toEqual(leftOut(2));
+  });
+
+  test('of traces is what was asked for, and is told whole', () => {
+    for (let said = 0; said < 10 * LINES_PER_MINUTE; said += 1) log.line('debug', 'trace');
+    expect(lines).toHaveLength(10 * LINES_PER_MINUTE);
+  });
+
+  test('that is still there at the end is counted in the last line', () => {
+    flood(7);
+    log.stop();
+    expect(lines.at(-1)).toEqual(leftOut(7));
+    expect(clock.pending).toBe(0);
+    log.stop();
+    expect(lines).toHaveLength(LINES_PER_MINUTE + 1);
+  });
 });
 
 describe('in this process', () => {
@@ -42,7 +97,7 @@ describe('in this process', () => {
   beforeEach(() => {
     complained = [];
     jest.spyOn(process.stderr, 'write').mockImplementation((text) => complained.push(String(text)) > 0);
-    stop = thisProcess().onGrpcLine(grpcLineInto(logger));
+    stop = thisProcess().onGrpcLine(log.line);
   });
   afterEach(() => {
     stop();

@@ -1,4 +1,5 @@
 import { Attachment, type AttachmentOptions } from '../../../src/invoker/attachment';
+import type { Attachments } from '../../../src/invoker/attachments';
 import type { ParticipantCall } from '../../../src/invoker/invoker';
 import type { RawCallEntry, RawReplyEntry } from '../../../src/wire/attach';
 import type { Clock } from '../../../src/lib/clock';
@@ -56,6 +57,24 @@ export function attach(
     },
   };
   return made;
+}
+
+/** Attaches an instance of `stock`, or of another participant, to all that one coordinator has. */
+export function attachTo(
+  attachments: Attachments,
+  clock: Clock,
+  instanceId: string,
+  options: Partial<AttachmentOptions> = {},
+): Attached {
+  const { participant = 'stock' } = options;
+  const attached = attach(clock, { instanceId, ...options }, () => attachments.roomChanged(participant));
+  attachments.add(attached.attachment);
+  return attached;
+}
+
+/** The gids of the calls that were sent to it. */
+export function gidsSentTo({ sent }: Attached): (string | undefined)[] {
+  return sent().map((entry) => entry.call?.gid);
 }
 
 /** A call with so many bytes of payload. */

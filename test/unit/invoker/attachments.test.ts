@@ -1,7 +1,7 @@
 import type { AttachmentOptions } from '../../../src/invoker/attachment';
 import { Attachments, RETURN_MS, WAITING_PER_PARTICIPANT } from '../../../src/invoker/attachments';
 import { peek, settle, VirtualClock } from '../../support/virtual-clock';
-import { attach, type Attached, sized } from './attached';
+import { attach, attachTo, gidsSentTo, sized } from './attached';
 import { call } from './real-participant';
 
 let clock: VirtualClock;
@@ -12,14 +12,9 @@ beforeEach(() => {
 });
 
 /** Attaches an instance of `stock`. */
-function add(instanceId: string, options: Partial<AttachmentOptions> = {}): Attached {
-  const { participant = 'stock' } = options;
-  const attached = attach(clock, { instanceId, ...options }, () => attachments.roomChanged(participant));
-  attachments.add(attached.attachment);
-  return attached;
-}
-
-const gids = ({ sent }: Attached) => sent().map((entry) => entry.call?.gid);
+const add = (instanceId: string, options: Partial<AttachmentOptions> = {}) =>
+  attachTo(attachments, clock, instanceId, options);
+const gids = gidsSentTo;
 const make = (gid: string, more = {}) => attachments.call(sized(gid, 0, more));
 /** The same for a call that somebody serves. */
 const sure = (gid: string, more = {}) => make(gid, more) ?? Promise.reject(new Error('nobody serves it'));
@@ -232,115 +227,6 @@ describe('when an instance goes', () => {
     void make('d');
     await settle();
     expect(gids(again)).toEqual(['d']);
-  });
-});
-
-describe('a participant without a stream', () => {
-  const absent = { kind: 'unknown', code: 'UNAVAILABLE', message: 'no live instance of stock' };
-  const onReturn = (gid: string, more = {}) =>
-    attachments.callOnReturn(sized(gid, 0, { timeoutMs: 10_000, ...more })) ??
-    Promise.reject(new Error('nobody is expected'));
-  const go = ({ attachment }: Attached) => {
-    attachment.broken();
-    attachments.remove(attachment);
-  };
-
-  test('is waited for from the start on: its calls go when it attaches, with the time that is left to them', async () => {
-    const waiting = onReturn('a');
-    await clock.advance(300);
-    const one = add('s-1');
-    await settle();
-    expect(one.sent().map((entry) => entry.call?.remainingMs)).toEqual([9_700]);
-    one.answer();
-    expect(await waiting).toMatchObject(done);
-  });
-
-  test('is waited for as long after its last stream, and then no more: its calls are unknown, further ones at once', async () => {
-    await clock.advance(RETURN_MS * 10);
-    expect(attachments.callOnReturn(sized('never here', 0))).toBeUndefined();
-    go(add('s-1'));
-    const first = onReturn('a');
-    await clock.advance(RETURN_MS - 1);
-    const last = onReturn('b');
-    expect((await peek(first)).pending).toBe(true);
-    await clock.advance(1);
-    expect(await Promise.all([first, last])).toMatchObject([absent, absent]);
-    expect(attachments.callOnReturn(sized('c', 0))).toBeUndefined();
-    expect(clock.pending).toBe(0);
-  });
-
-  test('that is away again is waited for anew', async () => {
-    for (let round = 0; round < 3; round += 1) {
-      go(add('s-1'));
-      const waiting = onReturn(`g-${round}`);
-      await clock.advance(RETURN_MS - 1);
-      const again = add('s-1');
-      await settle();
-      again.answer();
-      expect(await waiting).toMatchObject(done);
-      go(again);
-      await clock.advance(RETURN_MS);
-    }
-  });
-
-  test('keeps no call for longer than its own time', async () => {
-    go(add('s-1'));
-    const short = onReturn('a', { timeoutMs: 50 });
-    const long = onReturn('b');
-    await clock.advance(50);
-    expect(await short).toMatchObject(absent);
-    expect((await peek(long)).pending).toBe(true);
-  });
-
-  test('is waited for by the calls that waited for room, in their order', async () => {
-    const one = add('s-1', { maxCalls: 1 });
-    const out = sure('a');
-    const waiting = [sure('b'), sure('c')];
-    go(one);
-    waiting.push(onReturn('d'));
-    expect(await out).toMatchObject({ kind: 'unknown' });
-    const again = add('s-1');
-    await settle();
-    expect(gids(again)).toEqual(['b', 'c', 'd']);
-    again.answer();
-    expect(await Promise.all(waiting)).toMatchObject([done, done, done]);
-  });
-
-  test('is waited for from its goodbye on, while it answers its last calls', async () => {
-    const one = add('s-1');
-    const out = sure('a');
-    await settle();
-    void one.attachment.refuseNew();
-    await clock.advance(RETURN_MS - 1);
-    const waiting = onReturn('b');
-    one.answer('a');
-    attachments.remove(one.attachment);
-    expect(await out).toMatchObject(done);
-    await clock.advance(1);
-    expect(await waiting).toMatchObject(absent);
-  });
-
-  test('takes at most so many waiting calls: one more is unknown at once', async () => {
-    const waiting = Array.from({ length: WAITING_PER_PARTICIPANT }, (_, index) => onReturn(`w-${index}`));
-    expect(await onReturn('too-many')).toMatchObject({ kind: 'unknown', code: 'OVERLOADED' });
-    await clock.advance(RETURN_MS);
-    expect((await Promise.all(waiting)).length).toBe(WAITING_PER_PARTICIPANT);
-    expect(clock.pending).toBe(0);
-  });
-
-  test('is not waited for by an action that its attached instances do not serve', async () => {
-    const waiting = onReturn('a');
-    add('s-1', { actions: new Set(['add']) });
-    expect(await waiting).toMatchObject(absent);
-    expect(attachments.callOnReturn(sized('b', 0))).toBeUndefined();
-  });
-
-  test('is not waited for any more once everything stops, and no timer is left (I13)', async () => {
-    const waiting = onReturn('a');
-    await attachments.stop();
-    expect(await waiting).toMatchObject({ kind: 'unknown', code: 'UNAVAILABLE' });
-    expect(attachments.callOnReturn(sized('b', 0))).toBeUndefined();
-    expect(clock.pending).toBe(0);
   });
 });
 

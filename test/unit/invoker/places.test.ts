@@ -43,7 +43,7 @@ async function storedOfAll(lifetimeMs?: number): Promise<void> {
 const register = (participant: string, instanceId: string) =>
   registry.register(instance(participant, instanceId, actions), LIFETIME_MS);
 const refusal = (limit: string, most: number) => ({
-  code: 'TOO_MANY_OPEN_TRANSACTIONS',
+  code: 'TOO_MANY_INSTANCES',
   metadata: { limit, most: String(most) },
 });
 

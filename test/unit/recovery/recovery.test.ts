@@ -115,6 +115,15 @@ describe('the scanner', () => {
     await scanner.stop();
   });
 
+  test('leaves half of what the coordinator may hold to new transactions', async () => {
+    for (let i = 0; i < 10; i += 1) await begin(`g${i}`, 0);
+    const scanner = recovery({ openTransactions: 5 });
+    scanner.start();
+    await clock.advance(1_000);
+    expect(carried).toHaveLength(3);
+    await scanner.stop();
+  });
+
   test('costs the database nothing while it is full', async () => {
     for (let i = 0; i < 2_001; i += 1) await begin(`g${i}`, 0);
     const scanner = recovery({ scanSize: 500 });

@@ -92,6 +92,8 @@ describe('bounds', () => {
     const refused = house.open();
     expect(refused.failure).toMatchObject({
       status: 'RESOURCE_EXHAUSTED',
+      reason: 'TOO_MANY_INSTANCES',
+      metadata: { limit: 'attachedStreams', most: String(MOST_STREAMS) },
       message: `this coordinator has ${MOST_STREAMS} attached streams, as many as it may`,
     });
     expect(streams.some(({ isOver }) => isOver)).toBe(false);

@@ -1,64 +1,13 @@
-import { EventEmitter } from 'node:events';
-
-import { Metadata, status } from '@grpc/grpc-js';
+import { status } from '@grpc/grpc-js';
 
 import { Abort } from '../../../../src/lib/abort';
 import { TccError } from '../../../../src/lib/errors';
 import { type CallDuplex, CallStream, StreamRefused } from '../../../../src/sdk/client/call-stream';
 import { meaningOf } from '../../../../src/sdk/client/failure';
-import {
-  type EncodedFrame,
-  encodeFailure,
-  encodeReply,
-  executeStreamMethod,
-  failureOf,
-  type Frame,
-  type RawReply,
-} from '../../../../src/wire/execute-stream';
-import { FRAME_BYTES } from '../../../../src/wire/framer';
-import type { ExecuteStreamCall__Output } from '../../../../src/wire/generated/tcc/v1/ExecuteStreamCall';
-import { tccV1 } from '../../../../src/wire/proto';
+import { encodeFailure, encodeReply, failureOf } from '../../../../src/wire/execute-stream';
 import { readStatus, toStatus } from '../../../../src/wire/status';
 import { settle, VirtualClock } from '../../../support/virtual-clock';
-
-/** The stream as grpc-js would give it, with a test at the other end. */
-class FakeDuplex extends EventEmitter {
-  readonly frames: ExecuteStreamCall__Output[][] = [];
-  takesMore = true;
-  ended = false;
-  cancelled = false;
-
-  write(frame: EncodedFrame): boolean {
-    const bytes = executeStreamMethod.requestSerialize(frame);
-    this.frames.push(tccV1.TransactionService.service.ExecuteStream.requestDeserialize(bytes).entries);
-    return this.takesMore;
-  }
-
-  end(): void {
-    this.ended = true;
-  }
-
-  cancel(): void {
-    this.cancelled = true;
-  }
-
-  read(): null {
-    return null;
-  }
-
-  get entries(): ExecuteStreamCall__Output[] {
-    return this.frames.flat();
-  }
-
-  answer(...replies: readonly Uint8Array[]): void {
-    const bytes = executeStreamMethod.responseSerialize(replies);
-    this.emit('data', executeStreamMethod.responseDeserialize(bytes) satisfies Frame<RawReply>);
-  }
-
-  finish(code: status, details: string, metadata = new Metadata()): void {
-    this.emit('status', { code, details, metadata });
-  }
-}
+import { FakeDuplex } from './fake-duplex';
 
 const ok = (id: number, gid: string) => encodeReply(id, 'commit', { transaction: { gid } });
 
@@ -156,13 +105,6 @@ describe('a stream of calls', () => {
     expect(await failureOfCall(commit('a', { signal }))).toMatchObject({ status: 'CANCELLED' });
     await settle();
     expect(duplex.frames).toEqual([]);
-  });
-
-  it('what is larger than a frame does not travel here', () => {
-    const data = Buffer.alloc(FRAME_BYTES);
-    const branch = { branchId: 'b', participant: 'p', action: 'a', payload: { data, contentType: '' } };
-    expect(stream.ask('try', { gid: 'a', branch }, { timeoutMs: 1_000, signal: new Abort() })).toBeUndefined();
-    expect(clock.pending).toBe(0);
   });
 
   it('a request with a value of the wrong type does not travel here, and harms no other call', async () => {

@@ -18,6 +18,7 @@ import type { ExecuteStreamResponse } from '../../../../src/wire/generated/tcc/v
 import { tccV1 } from '../../../../src/wire/proto';
 import { DETAILS_TRAILER } from '../../../../src/wire/error-details';
 import { toStatus, type WireStatus } from '../../../../src/wire/status';
+import { freeAddress } from '../../../e2e/support/ports';
 
 type CallStream = ServerDuplexStream<ExecuteStreamRequest__Output, ExecuteStreamResponse>;
 
@@ -43,7 +44,7 @@ export class FakeCoordinator {
   private server = new Server();
   private readonly answers = new Map<string, Answer>();
 
-  /** Listens; on the port of before after a stop. */
+  /** Listens; on the port of before after a stop, which nobody else takes meanwhile. */
   async start(): Promise<this> {
     this.server = new Server();
     const { TransactionService, AdminService, RegistryService } = tccV1;
@@ -58,8 +59,8 @@ export class FakeCoordinator {
       ]);
       this.server.addService(service, Object.fromEntries(handlers) as never);
     }
+    const address = this.address === '' ? await freeAddress() : this.address;
     const port = await new Promise<number>((resolve, reject) => {
-      const address = this.address === '' ? '127.0.0.1:0' : this.address;
       this.server.bindAsync(address, ServerCredentials.createInsecure(), (error, bound) =>
         error === null ? resolve(bound) : reject(error),
       );
@@ -191,11 +192,9 @@ export function json(value: unknown): { data: Buffer; contentType: string } {
   return { data: Buffer.from(JSON.stringify(value)), contentType: 'application/json' };
 }
 
-/** An address on which nobody listens: a port that was free a moment ago. */
-export async function deadAddress(): Promise<string> {
-  const fake = await new FakeCoordinator().start();
-  fake.stop();
-  return fake.address;
+/** An address on which nobody listens, and nobody else will. */
+export function deadAddress(): Promise<string> {
+  return freeAddress();
 }
 
 export function uniqueGid(): string {

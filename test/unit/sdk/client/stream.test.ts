@@ -1,6 +1,7 @@
 import { status } from '@grpc/grpc-js';
 
 import { systemClock } from '../../../../src/lib/clock';
+import { silentLogger } from '../../../../src/lib/logger';
 import { AdminClient } from '../../../../src/sdk/client/admin';
 import { createClient, type TccClient } from '../../../../src/sdk/client/index';
 import { eventually } from '../../../support/eventually';
@@ -109,13 +110,19 @@ describe('calls on a stream', () => {
 describe('without a stream', () => {
   let fake: FakeCoordinator;
   let laterMs = 0;
+  let said: unknown[];
   const clock = { ...systemClock, monotonicMs: () => systemClock.monotonicMs() + laterMs };
   let tcc: TccClient;
 
   beforeEach(async () => {
     laterMs = 0;
     fake = (await new FakeCoordinator().start()).on('Execute', confirmed);
-    tcc = createClient({ addresses: [fake.address], clock });
+    said = [];
+    const logger = {
+      ...silentLogger,
+      debug: (fields: object, message: string) => void said.push({ ...fields, message }),
+    };
+    tcc = createClient({ addresses: [fake.address], clock, logger });
   });
 
   afterEach(async () => {
@@ -131,6 +138,8 @@ describe('without a stream', () => {
       await tcc.execute({ branches });
       expect(fake.seen('Execute')).toHaveLength(3);
       expect(fake.streams.opened).toBe(1);
+      const message = 'a stream of calls was refused; calls go by unary calls for now';
+      expect(said).toEqual([{ address: fake.address, unaryMs: 60_000, message }]);
 
       fake.refuseStreams = undefined;
       laterMs += 61_000;

@@ -1,6 +1,7 @@
 import { credentials } from '@grpc/grpc-js';
 
 import { AttachedCoordinators } from '../../../../src/sdk/participant/attachments';
+import { freeAddress } from '../../../e2e/support/ports';
 import { eventually } from '../../../support/eventually';
 import { settle, VirtualClock } from '../../../support/virtual-clock';
 import { writingLogger } from '../../../support/writing-logger';
@@ -63,6 +64,7 @@ async function stop(each: AttachedCoordinators): Promise<void> {
 /** Lets time pass until the coordinator has so many streams. */
 const streams = (of: FakeAttach, count: number) =>
   eventually(async () => (await clock.advance(10), of.streams.length >= count), { everyMs: 2 });
+const portOf = (address: string) => Number(address.split(':')[1]);
 const count = (start: string) => lines.filter((line) => line.startsWith(start)).length;
 
 test('start resolves with the first welcome; each coordinator of the options has a stream', async () => {
@@ -173,11 +175,11 @@ describe('the coordinators that a welcome names', () => {
   });
 
   test('are kept while nobody stands who could say otherwise', async () => {
-    const [one, two] = [await coordinator(), await coordinator()];
+    const port = portOf(await freeAddress());
+    const [one, two] = [await coordinator(), await coordinator(port)];
     one.welcome = { coordinators: [one.address, two.address] };
     await attach(one.address).start();
     await eventually(() => count('attached') === 2);
-    const port = Number(two.address.split(':')[1]);
     one.stop();
     two.stop();
     await eventually(async () => (await clock.advance(100), count('cannot attach') >= 8), { everyMs: 2 });
@@ -188,8 +190,7 @@ describe('the coordinators that a welcome names', () => {
 
   test('are attached to up to a bound, so that a wrong list cannot open connections without end', async () => {
     const one = await coordinator();
-    const dead = await deadAddress();
-    const port = Number(dead.split(':')[1]);
+    const port = portOf(await deadAddress());
     one.welcome = {
       coordinators: [one.address, ...Array.from({ length: 300 }, (_, index) => `127.0.${index}.1:${port}`)],
     };

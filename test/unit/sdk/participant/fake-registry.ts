@@ -3,6 +3,7 @@ import { Server, ServerCredentials, status, type sendUnaryData, type ServerUnary
 import type { DeregisterRequest__Output } from '../../../../src/wire/generated/tcc/v1/DeregisterRequest';
 import type { RegisterRequest__Output } from '../../../../src/wire/generated/tcc/v1/RegisterRequest';
 import { tccV1 } from '../../../../src/wire/proto';
+import { freeAddress } from '../../../e2e/support/ports';
 
 /** A coordinator's registry that remembers what it was told. */
 export class FakeRegistry {
@@ -52,9 +53,7 @@ export class FakeRegistry {
   }
 }
 
-/** An address where nobody listens. */
-export async function deadAddress(): Promise<string> {
-  const registry = await FakeRegistry.start();
-  registry.stop();
-  return registry.address;
+/** An address where nobody listens, and nobody else will: a test may begin to. */
+export function deadAddress(): Promise<string> {
+  return freeAddress();
 }
