@@ -1,8 +1,11 @@
 /** The course of a world: what applications want, what strikes it, how it is healed, and how it ends. */
 import type { Chance } from './kernel/chance';
 import { ApplicationNode, type Wish } from './machines/application';
+import type { ParticipantNode } from './machines/participant';
 import { Nemesis } from './nemesis';
 import { LONGEST_TIMEOUT_MS } from './settings';
+import { Ward } from './ward';
+import { Watchers } from './watchers';
 import { drawWish } from './wishes';
 import type { World } from './world';
 
@@ -15,6 +18,8 @@ const DRAIN_MS = 40_000;
 const LEAST_TRANSACTIONS = 20;
 /** Transactions that show that new work succeeds after all faults. */
 const FRESH = 2;
+/** In a crowd all applications ask within so long, so that coordinators are at the same phase. */
+const CROWD_MS = 10;
 /** Within so long what is made up for is asked for. */
 const MORE_MS = 1_000;
 /** For purging a few hundred fence rows, ten in a local transaction. */
@@ -26,10 +31,12 @@ export class Life {
   private readonly world: World;
   private readonly chance: Chance;
   private readonly applications: ApplicationNode[] = [];
+  private readonly watchers: Watchers;
 
   constructor(world: World) {
     this.world = world;
     this.chance = world.chance.fork('life');
+    this.watchers = new Watchers(world, world.chance.fork('watchers'));
   }
 
   pass(): void {
@@ -41,15 +48,21 @@ export class Life {
     this.wish();
     const nemesis = new Nemesis(world, this.applications);
     nemesis.start();
+    const ward = new Ward(world, this.chance.fork('ward'));
+    ward.fallsIll();
     const isBroken = () => world.watch.broken.length > 0;
     if (world.scheduler.run(world.settings.spanMs, isBroken)) return;
     nemesis.heal();
     if (world.scheduler.run(world.scheduler.nowMs + AFTER_EFFECTS_MS, isBroken)) return;
     if (this.wishForMore() && world.scheduler.run(world.scheduler.nowMs + MORE_MS, isBroken)) return;
+    this.operate();
+    if (ward.isOccupied && !this.goesOnBeside(ward)) return;
     if (!this.comesToRest()) return;
-    if (!this.serves()) return;
+    const isQuiet = () => world.watch.open === 0 && !this.applications.some(isWaiting);
+    if (!this.serves('h', world.participants, LONGEST_TIMEOUT_MS, isQuiet)) return;
+    if (world.watch.begun < LEAST_TRANSACTIONS) world.watch.breaks(`only ${world.watch.begun} transactions were begun`);
     if (world.settings.seesPurge && !this.purges()) return;
-    world.watch.atRest();
+    world.watch.books.atRest();
     if (!isBroken()) this.drains();
   }
 
@@ -61,11 +74,14 @@ export class Life {
       const atMs = chance.between(0, settings.spanMs * 0.9);
       const application = chance.pick(applications);
       application.wishes(wish, atMs, chance.happens(0.08) ? { abortsAfterMs: chance.between(10, 2_000) } : {});
+      if (wish.kind === 'execute' && settings.isCrowded)
+        for (const each of applications) each.wishes(wish, atMs + chance.between(0, CROWD_MS));
       if (wish.kind === 'execute' && chance.happens(0.12))
         chance.pick(applications).wishes(wish, atMs + chance.between(0, 50));
       if (wish.kind === 'execute' && chance.happens(0.1))
         chance.pick(applications).wishes(wish, atMs + chance.between(50, 4_000));
       if (chance.happens(0.1)) chance.pick(applications).meddles(wish.gid, atMs + chance.between(0, 1_500));
+      if (chance.happens(0.15)) this.watchers.watches(wish.gid, atMs + chance.between(0, 1_000));
       if (chance.happens(0.05)) chance.pick(applications).conflicts(wish, atMs + chance.between(100, 2_000));
     }
   }
@@ -90,28 +106,43 @@ export class Life {
     return fresh;
   }
 
+  /** I11: a participant that stays sick starves nobody: what is none of its business is over within its bound, and new work succeeds. */
+  private goesOnBeside(ward: Ward): boolean {
+    const { scheduler, watch } = this.world;
+    const untilMs = scheduler.nowMs + this.boundMs;
+    if (!scheduler.run(untilMs, () => watch.broken.length > 0 || ward.waitingElsewhere.length === 0))
+      watch.breaks(`I11: ${ward.waitingElsewhere.join(', ')} is open, for all that another participant is sick`);
+    if (watch.broken.length > 0 || !this.serves('s', ward.healthy, this.boundMs, () => true)) return false;
+    ward.recovers();
+    return true;
+  }
+
+  /** Within so long everything is over once nothing goes wrong any more. */
+  private get boundMs(): number {
+    const { rules, settings } = this.world;
+    return LONGEST_TIMEOUT_MS + rules.leaseMs + settings.scanMs + rules.backoff.capMs + SETTLING_MS;
+  }
+
   /** I11: everything is over within its bound. */
   private comesToRest(): boolean {
-    const { world } = this;
-    const { rules, settings, scheduler, watch } = world;
-    const boundMs = LONGEST_TIMEOUT_MS + rules.leaseMs + settings.scanMs + rules.backoff.capMs + SETTLING_MS;
-    this.operate(scheduler.nowMs + boundMs);
+    const { world, boundMs } = this;
+    const { scheduler, watch } = world;
     const isOver = () =>
       watch.broken.length > 0 ||
-      (watch.open === 0 && this.applications.every((node) => node.underWay === 0 || !node.machine.isAlive));
+      (watch.open === 0 && world.isAttached && this.watchers.open === 0 && !this.applications.some(isWaiting));
     const over = scheduler.run(scheduler.nowMs + boundMs, isOver);
     if (!over) {
       const left = watch.rows.open().map((row) => `${String(row['gid'])} (${String(row['status'])})`);
-      const waiting = this.applications.filter(({ machine, underWay }) => machine.isAlive && underWay > 0);
+      const waiting = this.applications.filter(isWaiting);
       watch.breaks(
-        `I11: ${boundMs} ms after the last fault ${left.join(', ') || 'nothing'} is open and ${waiting.length} applications wait`,
+        `I11: ${boundMs} ms after the last fault ${world.isAttached ? '' : 'not all participants are attached to all coordinators, '} ${left.join(', ') || 'nothing'} is open and ${waiting.length} applications and ${this.watchers.open} watchers wait`,
       );
     }
     return watch.broken.length === 0;
   }
 
-  /** The operator makes what is parked due again. */
-  private operate(untilMs: number): void {
+  /** From now on an operator makes what is parked due again. */
+  private operate(): void {
     const { world } = this;
     const { scheduler, watch } = world;
     const look = (): void => {
@@ -123,18 +154,24 @@ export class Life {
           for (const row of parked) void node.running?.coordinator.retry(String(row['gid'])).catch(() => undefined);
         });
       }
-      if (scheduler.nowMs < untilMs) scheduler.after(OPERATOR_MS, scheduler.nature, look);
+      if (!world.isEnding) scheduler.after(OPERATOR_MS, scheduler.nature, look);
     };
     look();
   }
 
-  /** New work succeeds. */
-  private serves(): boolean {
+  /** New work at these participants succeeds; `isOver` says what else there is to wait for. */
+  private serves(
+    name: string,
+    participants: readonly ParticipantNode[],
+    withinMs: number,
+    isOver: () => boolean,
+  ): boolean {
     const { world, chance } = this;
     const { scheduler, watch } = world;
     const fresh = this.living();
-    for (let number = 1; number <= FRESH; number += 1) {
-      const drawn = drawWish(`h${number}`, chance, world);
+    const gids = Array.from({ length: FRESH }, (_, index) => `${name}${index + 1}`);
+    for (const gid of gids) {
+      const drawn = drawWish(gid, chance, world, participants);
       const branches = drawn.branches.map((branch) => ({ ...branch, payload: {} }));
       const wish: Wish = {
         ...drawn,
@@ -146,18 +183,16 @@ export class Life {
       };
       fresh.wishes(wish, 0, { mustSucceed: true });
     }
-    const isServed = () =>
-      fresh.underWay === 0 && watch.open === 0 && ['h1', 'h2'].every((gid) => watch.rows.status(gid) === 'CONFIRMED');
-    if (!scheduler.run(scheduler.nowMs + LONGEST_TIMEOUT_MS, () => watch.broken.length > 0 || isServed())) {
+    const isServed = () => isOver() && gids.every((gid) => watch.rows.status(gid) === 'CONFIRMED');
+    if (!scheduler.run(scheduler.nowMs + withinMs, () => watch.broken.length > 0 || isServed())) {
       watch.breaks('I11: work that was begun after all faults were healed is not done');
     }
-    if (watch.begun < LEAST_TRANSACTIONS) watch.breaks(`only ${watch.begun} transactions were begun`);
     return watch.broken.length === 0;
   }
 
   private purges(): boolean {
     const { scheduler, watch, settings } = this.world;
-    watch.atRest();
+    watch.books.atRest();
     const isOver = () => watch.broken.length > 0 || watch.rows.all().length === 0;
     if (!scheduler.run(scheduler.nowMs + settings.retentionMs + 25_000, isOver))
       watch.breaks('what is past its retention is not purged');
@@ -206,4 +241,9 @@ export class Life {
     if (world.server.transactions > 0)
       watch.breaks(`I13: ${world.server.transactions} database transactions are left open`);
   }
+}
+
+/** Some call of it has not ended. */
+function isWaiting({ machine, underWay }: ApplicationNode): boolean {
+  return machine.isAlive && underWay > 0;
 }

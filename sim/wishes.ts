@@ -4,11 +4,11 @@ import { actionNames } from './machines/participant';
 import { LONGEST_TIMEOUT_MS } from './settings';
 import type { World } from './world';
 
-/** Draws a transaction of one to four branches. */
-export function drawWish(gid: string, chance: Chance, world: World): Wish {
+/** Draws a transaction of one to four branches, at these participants. */
+export function drawWish(gid: string, chance: Chance, world: World, among = world.participants): Wish {
   const kind = chance.pick(['execute', 'execute', 'execute', 'interactive', 'interactive', 'register'] as const);
   const branches = Array.from({ length: chance.whole(1, 4) }, (_, index) => ({
-    participant: chance.pick(world.participants).setUp.name,
+    participant: chance.pick(among).setUp.name,
     action: chance.pick(actionNames),
     payload: chance.happens(0.06) ? { refuses: true } : {},
     branchId: `b${index + 1}`,

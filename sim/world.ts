@@ -14,7 +14,7 @@ import { Trace } from './kernel/trace';
 import { machineOf } from './machines/client-transport';
 import { CoordinatorNode } from './machines/coordinator';
 import { ParticipantNode } from './machines/participant';
-import { Network } from './network/network';
+import { nameOf, Network } from './network/network';
 import { cutAttach, cutFrame } from './network/cut';
 import { Pipe } from './network/pipe';
 import { drawRules, drawSettings, type WorldSettings } from './settings';
@@ -38,6 +38,12 @@ export class World {
   readonly staticParticipants: readonly StaticParticipant[];
   /** Nobody who dies comes back any more. */
   isEnding = false;
+  /** Streams from participants to coordinators. */
+  private attached: {
+    readonly client: Machine;
+    readonly server: Machine;
+    readonly pipe: { readonly stands: boolean };
+  }[] = [];
   private readonly clocks = new Map<Machine, MachineClock>();
   private gids = 0;
 
@@ -50,8 +56,13 @@ export class World {
     this.server = new DatabaseServer(scheduler, coverage, storage.emptied());
     const { faults, trace } = this;
     this.network = new Network({ scheduler, faults, coverage, trace, chance: chance.fork('network') });
-    this.rules = drawRules(chance.fork('rules'));
+    const rules = drawRules(chance.fork('rules'));
     this.settings = drawSettings(chance.fork('settings'));
+    this.rules = this.settings.isCrowded ? { ...rules, parkAfterRefusals: 1, fastRetries: 0 } : rules;
+    if (this.settings.isCrowded) {
+      this.faults.raise('participant: breaks its promise', 0.25);
+      this.faults.raise('participant: handler fails', 0.25);
+    }
     this.watch = new Watch(this);
     this.coordinators = Array.from(
       { length: this.settings.coordinators },
@@ -110,6 +121,26 @@ export class World {
     return this.coordinators.find((node) => node.address === address);
   }
 
+  /** The coordinators that a participant is told of by its configuration. */
+  toldOf(participant: string): readonly string[] {
+    const addresses = this.coordinators.map(({ address }) => address);
+    if (!this.settings.findPeers) return addresses;
+    const index = this.settings.participants.findIndex(({ name }) => name === participant);
+    return [addresses[index % addresses.length] ?? ''];
+  }
+
+  /** Whether every participant that attaches has a stream to every coordinator. */
+  get isAttached(): boolean {
+    this.attached = this.attached.filter(({ client, server, pipe }) => client.isAlive && server.isAlive && pipe.stands);
+    return this.participants.every(
+      ({ setUp, machine }) =>
+        !setUp.attaches ||
+        this.coordinators.every((node) =>
+          this.attached.some(({ client, server }) => client === machine && server === node.machine),
+        ),
+    );
+  }
+
   /** The client's end of a stream of calls to whoever serves at the address. */
   openExecute(client: Machine, address: string): unknown {
     const node = this.coordinatorAt(address);
@@ -127,6 +158,9 @@ export class World {
     const pipe = new Pipe(this.network, attachMethod, { client, server }, cutAttach);
     const isThere = server !== this.scheduler.nature;
     pipe.connect(isThere, () => node?.running?.attach(pipe.server as never));
+    if (isThere) this.attached.push({ client, server, pipe });
+    if (!this.toldOf(nameOf(client)).includes(address))
+      this.coverage.reached('path: a participant finds a coordinator that another one has named');
     return pipe.client;
   }
 }

@@ -15,6 +15,8 @@ export interface CommitDeps {
   readonly wasTried: (gid: string, branchId: string) => boolean;
   /** Whether any application wants this transaction. */
   readonly wasAsked: (gid: string) => boolean;
+  /** How many rounds of it a coordinator knows to have ended. */
+  readonly roundsSeenBy: (who: string, gid: string) => number | undefined;
   readonly leaseMs: number;
   readonly parkAfterRefusals: number;
   readonly retentionMs: number;
@@ -72,7 +74,7 @@ export class CommitChecks {
         if (before[column] !== after[column]) this.broken('I1', after, `changes the ${column} of its decision`);
       }
     }
-    if (after['parked'] === 1) this.parked(before, after);
+    if (after['parked'] === 1) this.parked(before, after, who);
     if (from === to) {
       this.renewed(before, after, who);
       return;
@@ -83,11 +85,19 @@ export class CommitChecks {
     else this.finished(after, to === 'CONFIRMED');
   }
 
-  /** Only refusals park, as many as the rules say, and what is parked is due to nobody but an operator. */
-  private parked(before: StoredRow, row: StoredRow): void {
+  /** Only refusals by what is not done yet park, as many as the rules say; and what is parked is due to nobody but an operator. */
+  private parked(before: StoredRow, row: StoredRow, who: string): void {
     if (row['due_at'] !== null) this.broken('I7', row, 'is parked, and is due without an operator');
     if (before['parked'] === 1) return;
-    const refusals = this.branchesOf(row).map((branch) => Number(branch['refusals']));
+    const seen = this.deps.roundsSeenBy(who, textOf(row, 'gid')) ?? Infinity;
+    if (Number(before['rounds']) > seen)
+      this.broken(
+        'I7',
+        row,
+        `is parked by what ${who} knows after ${seen} rounds, and ${String(before['rounds'])} have ended`,
+      );
+    const left = this.branchesOf(row).filter((branch) => !isAcknowledged(branch));
+    const refusals = left.map((branch) => Number(branch['refusals']));
     if (Math.max(...refusals) < this.deps.parkAfterRefusals)
       this.broken('I7', row, `is parked after ${refusals.join(', ')} refusals`);
   }
@@ -182,4 +192,9 @@ export class CommitChecks {
   private broken(invariant: string, row: StoredRow, what: string): void {
     this.deps.broken(`${invariant}: ${textOf(row, 'gid')} ${what}`);
   }
+}
+
+function isAcknowledged(branch: StoredRow): boolean {
+  const status = branchStatusOf(branch);
+  return status === 'CONFIRMED' || status === 'CANCELLED';
 }

@@ -43,6 +43,15 @@ export class JournalRows {
   }
 }
 
+/** How far a transaction has come: a promise may be overtaken, and never taken back. */
+export const rank: Readonly<Record<TransactionStatus, number>> = {
+  TRYING: 0,
+  CONFIRMING: 1,
+  CANCELLING: 1,
+  CONFIRMED: 2,
+  CANCELLED: 2,
+};
+
 export function statusOf(row: StoredRow): TransactionStatus {
   return transactionStatus.word(row['status']);
 }

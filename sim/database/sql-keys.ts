@@ -2,7 +2,7 @@ import { compile, type Compiling, type Computed, type Scope } from './sql-expres
 import type { Expression } from './sql-syntax';
 import type { Cell, Table } from './store';
 
-/** Says which rows of a table a condition can be about, in the order of their keys. */
+/** Says which rows of a table a condition can be about, in the order of their keys: so they are locked in it. */
 export type Candidates = (scope: Scope) => readonly Cell[];
 
 /**
@@ -10,11 +10,24 @@ export type Candidates = (scope: Scope) => readonly Cell[];
  * all rows are looked at. Which rows are looked at is also which rows are locked.
  */
 export function candidatesOf(table: Table, where: Expression | undefined, context: Compiling): Candidates {
+  return keyedCandidates(table, where, context) ?? (() => sorted([...table.all()]));
+}
+
+/** The same for who only reads: where all rows are looked at, their order is that of their making. */
+export function readableOf(
+  table: Table,
+  where: Expression | undefined,
+  context: Compiling,
+): (scope: Scope) => Iterable<Cell> {
+  return keyedCandidates(table, where, context) ?? (() => table.all());
+}
+
+function keyedCandidates(table: Table, where: Expression | undefined, context: Compiling): Candidates | undefined {
   const values = where === undefined ? undefined : valuesOfFirst(table, where);
-  if (values === undefined) return () => sorted([...table.all()]);
+  if (values === undefined) return undefined;
   const computed = values.map((value): Computed => compile(value, [], context));
   const [only] = computed;
-  if (computed.length === 1 && only !== undefined) return (scope) => sorted([...table.startingWith(only(scope))]);
+  if (computed.length === 1 && only !== undefined) return (scope) => table.startingWith(only(scope));
   return (scope) => {
     const found = new Set<Cell>();
     for (const value of computed) for (const cell of table.startingWith(value(scope))) found.add(cell);

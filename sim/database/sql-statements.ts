@@ -1,7 +1,7 @@
 /** Compiles the journal's SQL into functions over the stored rows. */
 import { DatabaseFault, type SqlValue } from '../../src/journal/database';
 import { compile, type Compiling, type Computed, isTrue, type Named, type Scope } from './sql-expressions';
-import { type Candidates, candidatesOf } from './sql-keys';
+import { candidatesOf, readableOf } from './sql-keys';
 import { type Expression, parse, type Select, type Source, type Statement } from './sql-syntax';
 import type { Cell, Column, StoredRow, Table, Transaction } from './store';
 
@@ -81,58 +81,58 @@ export class Statements {
       if (holder !== undefined) return { kind: 'waits', holder };
       for (const { row, cell } of made) {
         if (!replaces && cell.seenBy(scope.transaction) !== undefined) throw duplicate(table);
-        put(table, cell, row, scope);
+        for (const column of table.columns) checkColumn(name, column, row[column.name] ?? null);
+        scope.transaction?.write(cell, row);
       }
       return { kind: 'wrote', rows: made.length };
     };
   }
 
-  private updating({ table: name, sets, where }: Extract<Statement, { kind: 'update' }>): Runnable {
-    const { table, candidates, matches, sources } = this.targets(name, where);
-    const computed = sets.map((set) => ({ name: set.name, value: compile(set.value, sources, this.context) }));
-    return (scope) => {
-      const found = candidates(scope);
-      const holder = lock(found, scope);
-      if (holder !== undefined) return { kind: 'waits', holder };
-      let count = 0;
-      for (const cell of found) {
-        const row = cell.seenBy(scope.transaction);
-        if (row === undefined) continue;
-        scope.rows[0] = row;
-        if (!isTrue(matches(scope))) continue;
-        const next: Record<string, SqlValue> = { ...row };
-        for (const set of computed) next[set.name] = set.value(scope);
-        put(table, cell, next, scope);
-        count += 1;
+  private updating({ table, sets, where }: Extract<Statement, { kind: 'update' }>): Runnable {
+    const sources = [namedTable(table, this.table(table))];
+    const computed = sets.map(({ name, value }) => ({
+      column: columnOf(this.table(table), name),
+      value: compile(value, sources, this.context),
+    }));
+    return this.changing(table, where, (row, scope) => {
+      const next: Record<string, SqlValue> = { ...row };
+      for (const { column, value } of computed) {
+        const set = value(scope);
+        checkColumn(table, column, set);
+        next[column.name] = set;
       }
-      return { kind: 'wrote', rows: count };
-    };
+      return next;
+    });
   }
 
-  private deleting({ table: name, where }: Extract<Statement, { kind: 'delete' }>): Runnable {
-    const { candidates, matches } = this.targets(name, where);
-    return (scope) => {
-      const found = candidates(scope);
-      const holder = lock(found, scope);
-      if (holder !== undefined) return { kind: 'waits', holder };
-      let count = 0;
-      for (const cell of found) {
-        const row = cell.seenBy(scope.transaction);
-        if (row === undefined) continue;
-        scope.rows[0] = row;
-        if (!isTrue(matches(scope))) continue;
-        scope.transaction?.write(cell, undefined);
-        count += 1;
-      }
-      return { kind: 'wrote', rows: count };
-    };
+  private deleting({ table, where }: Extract<Statement, { kind: 'delete' }>): Runnable {
+    return this.changing(table, where, () => undefined);
   }
 
-  private targets(name: string, where: Expression | undefined) {
+  /** Makes of each row that meets the condition what `change` says, once all that could meet it are locked. */
+  private changing(
+    name: string,
+    where: Expression | undefined,
+    change: (row: StoredRow, scope: Scope) => StoredRow | undefined,
+  ): Runnable {
     const table = this.table(name);
-    const sources = [namedTable(name, table)];
-    const matches: Computed = where === undefined ? () => 1 : compile(where, sources, this.context);
-    return { table, sources, matches, candidates: candidatesOf(table, where, this.context) };
+    const matches: Computed = where === undefined ? () => 1 : compile(where, [namedTable(name, table)], this.context);
+    const candidates = candidatesOf(table, where, this.context);
+    return (scope) => {
+      const found = candidates(scope);
+      const holder = lock(found, scope);
+      if (holder !== undefined) return { kind: 'waits', holder };
+      let rows = 0;
+      for (const cell of found) {
+        const row = cell.seenBy(scope.transaction);
+        if (row === undefined) continue;
+        scope.rows[0] = row;
+        if (!isTrue(matches(scope))) continue;
+        scope.transaction?.write(cell, change(row, scope));
+        rows += 1;
+      }
+      return { kind: 'wrote', rows };
+    };
   }
 
   /** The rows of a SELECT, as its transaction sees them now. */
@@ -148,8 +148,9 @@ export class Statements {
       sign: descending ? -1 : 1,
     }));
     const limit = select.limit === undefined ? undefined : compile(select.limit, [], this.context);
+    const arrange = arranging(order, select.distinct);
     return (scope) => {
-      const found: { readonly row: StoredRow; readonly keys: readonly SqlValue[] }[] = [];
+      const found: Found[] = [];
       const visit = (depth: number): void => {
         const input = inputs[depth - outer.length];
         if (input !== undefined) {
@@ -159,21 +160,11 @@ export class Statements {
         if (!isTrue(matches(scope))) return;
         const row: Record<string, SqlValue> = {};
         for (const { name, value } of columns) row[name] = value(scope);
-        found.push({ row, keys: order.length === 0 ? [] : order.map(({ value }) => value(scope)) });
+        found.push({ row, keys: order.length === 0 ? NO_KEYS : order.map(({ value }) => value(scope)) });
       };
       visit(outer.length);
-      if (order.length > 0) {
-        found.sort((one, other) => {
-          for (const [index, { sign }] of order.entries()) {
-            const difference = compare(one.keys[index] ?? null, other.keys[index] ?? null);
-            if (difference !== 0) return difference * sign;
-          }
-          return 0;
-        });
-      }
-      const rows = found.map(({ row }) => row);
-      const distinct = select.distinct ? [...new Map(rows.map((row) => [JSON.stringify(row), row])).values()] : rows;
-      return limit === undefined ? distinct : distinct.slice(0, Number(limit(scope)));
+      const rows = arrange(found);
+      return limit === undefined ? rows : rows.slice(0, Number(limit(scope)));
     };
   }
 
@@ -183,7 +174,7 @@ export class Statements {
     const matches: Computed = on === undefined ? () => 1 : compile(on, sources, this.context);
     const joined = on === undefined ? undefined : joinedBy(on, source.alias);
     const by = joined === undefined ? undefined : compile(joined, sources, this.context);
-    const rowsOf: (scope: Scope) => Iterable<StoredRow> = derived
+    const rowsOf: (scope: Scope) => readonly StoredRow[] = derived
       ? this.rowsOf(derived)
       : this.tableRows(this.table(name ?? ''), on === undefined ? where : undefined, by);
     return (scope: Scope, depth: number, next: () => void): void => {
@@ -201,13 +192,17 @@ export class Statements {
   }
 
   private tableRows(table: Table, where: Expression | undefined, by: Computed | undefined) {
-    const candidates: Candidates | undefined = by === undefined ? candidatesOf(table, where, this.context) : undefined;
-    return function* (scope: Scope): Iterable<StoredRow> {
-      const cells = candidates?.(scope) ?? table.startingWith(by?.(scope) ?? null);
-      for (const cell of cells) {
+    const candidates =
+      by === undefined
+        ? readableOf(table, where, this.context)
+        : (scope: Scope): Iterable<Cell> => table.startingWith(by(scope));
+    return (scope: Scope): readonly StoredRow[] => {
+      const rows: StoredRow[] = [];
+      for (const cell of candidates(scope)) {
         const row = cell.seenBy(scope.transaction);
-        if (row !== undefined) yield row;
+        if (row !== undefined) rows.push(row);
       }
+      return rows;
     };
   }
 
@@ -242,19 +237,48 @@ function lock(cells: readonly Cell[], { transaction }: Scope): Transaction | und
   return undefined;
 }
 
-function put(table: Table, cell: Cell, row: StoredRow, { transaction }: Scope): void {
-  for (const column of table.columns) checkColumn(table, column, row[column.name] ?? null);
-  transaction?.write(cell, row);
+function columnOf(table: Table, name: string): Column {
+  const column = table.columns.find((each) => each.name === name);
+  if (column === undefined) throw new DatabaseFault('rejected', `there is no column ${table.name}.${name}`);
+  return column;
 }
 
-function checkColumn(table: Table, { name, nullable, length }: Column, value: SqlValue): void {
-  if (value === null && !nullable) throw new DatabaseFault('rejected', `${table.name}.${name} cannot be null`);
+function checkColumn(table: string, { name, nullable, length }: Column, value: SqlValue): void {
+  if (value === null && !nullable) throw new DatabaseFault('rejected', `${table}.${name} cannot be null`);
   if (length !== undefined && typeof value === 'string' && value.length > length)
-    throw new DatabaseFault('rejected', `${table.name}.${name} is too long`);
+    throw new DatabaseFault('rejected', `${table}.${name} is too long`);
 }
 
 function duplicate(table: Table): DatabaseFault {
   return new DatabaseFault('duplicate', `a key of ${table.name} is taken`);
+}
+
+/** A row that a SELECT found, and what it is ordered by. */
+interface Found {
+  readonly row: StoredRow;
+  readonly keys: readonly SqlValue[];
+}
+
+const NO_KEYS: readonly SqlValue[] = [];
+
+/** Puts what was found into its order, each row once where it is to be distinct. */
+function arranging(
+  order: readonly { readonly sign: number }[],
+  distinct: boolean,
+): (found: Found[]) => readonly StoredRow[] {
+  return (found) => {
+    if (order.length > 0 && found.length > 1) {
+      found.sort((one, other) => {
+        for (const [index, { sign }] of order.entries()) {
+          const difference = compare(one.keys[index] ?? null, other.keys[index] ?? null);
+          if (difference !== 0) return difference * sign;
+        }
+        return 0;
+      });
+    }
+    const rows = found.map(({ row }) => row);
+    return distinct ? [...new Map(rows.map((row) => [JSON.stringify(row), row])).values()] : rows;
+  };
 }
 
 function compare(one: SqlValue, other: SqlValue): number {

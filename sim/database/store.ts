@@ -39,8 +39,8 @@ export class Table {
   readonly columns: readonly Column[];
   readonly key: readonly string[];
   private readonly cells = new Map<string, Cell>();
-  /** By the first column of the key. */
-  private readonly byFirst = new Map<SqlValue, Set<Cell>>();
+  /** By the first column of the key; each list in the order of the whole key. */
+  private readonly byFirst = new Map<SqlValue, Cell[]>();
 
   constructor(name: string, columns: readonly Column[], key: readonly string[]) {
     this.name = name;
@@ -65,15 +65,15 @@ export class Table {
       cell = new Cell(this, key, first);
       this.cells.set(key, cell);
       const others = this.byFirst.get(first);
-      if (others === undefined) this.byFirst.set(first, new Set([cell]));
-      else others.add(cell);
+      if (others === undefined) this.byFirst.set(first, [cell]);
+      else insert(others, cell);
     }
     return cell;
   }
 
-  /** Those whose key begins with this value. */
-  startingWith(first: SqlValue): Iterable<Cell> {
-    return this.byFirst.get(first) ?? [];
+  /** Those whose key begins with this value, in the order of their keys. */
+  startingWith(first: SqlValue): readonly Cell[] {
+    return this.byFirst.get(first) ?? NO_CELLS;
   }
 
   clear(): void {
@@ -95,9 +95,23 @@ export class Table {
     if (cell.committed !== undefined || cell.owner !== undefined || this.cells.get(cell.key) !== cell) return;
     this.cells.delete(cell.key);
     const others = this.byFirst.get(cell.first);
-    others?.delete(cell);
-    if (others?.size === 0) this.byFirst.delete(cell.first);
+    if (others === undefined) return;
+    if (others.length === 1) this.byFirst.delete(cell.first);
+    else others.splice(others.indexOf(cell), 1);
   }
+}
+
+const NO_CELLS: readonly Cell[] = [];
+
+/** Where the order of the keys puts it. The lists are short: the rows of one gid. */
+function insert(cells: Cell[], cell: Cell): void {
+  let at = cells.length;
+  while (at > 0) {
+    const before = cells[at - 1];
+    if (before === undefined || before.key < cell.key) break;
+    at -= 1;
+  }
+  cells.splice(at, 0, cell);
 }
 
 /** What one commit did to a row. */

@@ -56,7 +56,7 @@ export interface Strike {
 }
 
 interface Plan {
-  readonly rate: number;
+  rate: number;
   readonly chance: Chance;
   asked: number;
 }
@@ -93,6 +93,12 @@ export class Faults {
 
   rateOf(kind: FaultKind): number {
     return this.plan(kind).rate;
+  }
+
+  /** Makes a kind of fault at least so frequent. */
+  raise(kind: FaultKind, rate: number): void {
+    const plan = this.plan(kind);
+    plan.rate = Math.max(plan.rate, rate);
   }
 
   /** Whether this kind of fault strikes here and now. `weight` makes it so many times as likely. */

@@ -78,7 +78,7 @@ export class Scheduler {
       }
       if (isOver()) return true;
       if (this.immediates.length > 0) continue;
-      const [next] = this.heap;
+      const next = this.heap[0];
       if (next === undefined || next.atMs > untilMs) {
         this.nowMs = Math.max(this.nowMs, untilMs);
         return isOver();
@@ -128,7 +128,8 @@ export class Scheduler {
     for (;;) {
       let child = 2 * at + 1;
       if (child >= length) break;
-      const [left, right] = [heap[child], heap[child + 1]];
+      const left = heap[child];
+      const right = heap[child + 1];
       if (left === undefined) break;
       if (right !== undefined && isBefore(right, left)) child += 1;
       const least = heap[child];

@@ -210,7 +210,7 @@ export class ApplicationNode {
         from: this.machine,
         to: () => node.machine,
         what: gid,
-        serve: (_to, onGone) => node.handle('try', wire, onGone),
+        serve: (_to, onGone) => node.handle('try', wire, { onGone }),
         answered: (answer) => {
           timer.stop();
           resolve(answer);

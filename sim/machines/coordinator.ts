@@ -5,13 +5,16 @@
 import { Coordinator } from '../../src/coordinator/coordinator';
 import { Attachments } from '../../src/invoker/attachments';
 import { Registry } from '../../src/invoker/registry';
+import { UnaryInvoker } from '../../src/invoker/unary';
 import { RoutingInvoker } from '../../src/invoker/routing';
 import { Batcher } from '../../src/journal/batcher';
+import { SqlCoordinatorStore } from '../../src/journal/coordinator-store';
 import { SqlParticipantStore } from '../../src/journal/participant-store';
 import { Retrier } from '../../src/journal/retry';
 import { SqlJournal } from '../../src/journal/sql-journal';
 import { SqlStore } from '../../src/journal/store';
 import { silentLogger } from '../../src/lib/logger';
+import { Peers } from '../../src/recovery/peers';
 import { Recovery } from '../../src/recovery/recovery';
 import { AttachService } from '../../src/rpc/attach-service';
 import { executeStream } from '../../src/rpc/execute-stream';
@@ -21,7 +24,7 @@ import { transactionService } from '../../src/rpc/transaction-service';
 import { SimulatedDatabase } from '../database/connection';
 import { Machine } from '../kernel/machine';
 import type { World } from '../world';
-import { SimulatedUnary } from './unary-invoker';
+import { simulatedClient } from './unary-client';
 
 const LIMITS = {
   payloadBytes: 65_536,
@@ -102,7 +105,7 @@ export class CoordinatorNode {
     const retrier = new Retrier({ queryTimeoutMs }, timing);
     const store = new SqlStore(steps, new Retrier({ queryTimeoutMs }, timing), retentionMs);
     const batcher = new Batcher(store, { lanes, batchSize, queueSize: QUEUE_SIZE });
-    const journal = world.watch.journal(new SqlJournal(others, batcher, retrier), machine);
+    const journal = world.watch.appends.journal(new SqlJournal(others, batcher, retrier), machine);
     const nowMs = await journal.now();
     const registry = new Registry(
       { callTimeoutMs: 3_000, tryAttempts: 3, participants: world.staticParticipants },
@@ -110,33 +113,52 @@ export class CoordinatorNode {
     );
     await registry.start();
     const attachments = new Attachments(clock);
-    const unary = new SimulatedUnary(world, { machine, clock, targets: registry });
+    const { inFlightPerParticipant } = world.settings;
+    const unary = new UnaryInvoker(
+      { inFlightPerParticipant, payloadBytes: LIMITS.replyBytes, messageBytes: MESSAGE_BYTES },
+      {
+        ...{ targets: registry, clock, logger: silentLogger },
+        connect: (address) => simulatedClient(address, { world, machine, clock }),
+      },
+    );
     const invoker = world.watch.invoker(new RoutingInvoker(attachments, unary, registry), machine);
     const { openTransactions } = world.settings;
     const coordinator = new Coordinator(
       { worker, openTransactions, maxBranches: LIMITS.branches, drainMs, attentionAfter: 10, rules },
       { ...shared, journal, invoker, directory: registry, nowMs },
     );
-    const transactions = world.watch.api(coordinator, machine);
+    const transactions = world.watch.answers.api(coordinator, machine);
     const calls = new Calls({ callsInFlight: 10_000, watchers: 100 }, shared);
     const attached = new AttachService(
       { ...LIMITS, messageBytes: MESSAGE_BYTES },
       {
         ...{ attachments, registry, coordinatorId: worker, clock, logger: silentLogger },
-        coordinators: () => world.coordinators.map(({ address }) => address),
+        coordinators: () => (peers === undefined ? world.coordinators.map(({ address }) => address) : peers.addresses),
       },
     );
+    const peers = world.settings.findPeers
+      ? new Peers(
+          { coordinatorId: worker, address: this.address },
+          {
+            ...shared,
+            store: new SqlCoordinatorStore(others, retrier),
+            changed: () => attached.announceCoordinators(),
+          },
+        )
+      : undefined;
+    peers?.start();
     const served = transactionCalls(LIMITS, { transactions, newGid: () => world.newGid() });
     const recovery = new Recovery({ ...world.settings, ...rules, worker }, { ...shared, journal, coordinator });
     recovery.start();
     const stop = async (): Promise<void> => {
       calls.startDraining();
+      await peers?.stop();
       await recovery.stop();
       await coordinator.stop();
       calls.dismiss();
       await calls.idle();
       await attached.stop(250);
-      unary.stop();
+      await unary.stop();
       await attachments.stop();
       await registry.stop();
       await batcher.close();
@@ -145,6 +167,7 @@ export class CoordinatorNode {
     };
     return {
       coordinator,
+      transactions,
       databases: [steps, others],
       unaryService: transactionService(LIMITS, calls, served, transactions),
       executeStream: executeStream({ messageBytes: MESSAGE_BYTES }, calls, served, { clock }),

@@ -12,15 +12,18 @@ import { fenced } from '../../src/sdk/fence/fenced';
 import { fencedBatch } from '../../src/sdk/fence/fenced-batch';
 import type { FenceCall, Phase } from '../../src/sdk/fence/words';
 import { Actions } from '../../src/sdk/participant/actions';
-import type { Answer } from '../../src/sdk/participant/answer';
+import { type Answer, failed } from '../../src/sdk/participant/answer';
 import { AttachedCoordinators } from '../../src/sdk/participant/attachments';
 import type { BranchCall } from '../../src/sdk/participant/call';
 import { CallHandler, type CallLimits } from '../../src/sdk/participant/call-handler';
+import { unaryService } from '../../src/sdk/participant/unary-service';
 import type { AttachDown, AttachUp, RawBranchCall } from '../../src/wire/attach';
-import { Machine } from '../kernel/machine';
+import type { ParticipantServiceHandlers } from '../../src/wire/generated/tcc/v1/ParticipantService';
+import { Machine, type MachineClock } from '../kernel/machine';
 import type { World } from '../world';
 import { FenceDatabase, type OpenTransaction } from './fence-database';
 import { PURGE_ROWS } from './fence-statements';
+import type { Sickness } from '../settings';
 
 /** What a transaction's payload tells the business code to do. */
 export interface Order {
@@ -54,7 +57,11 @@ export class ParticipantNode {
   readonly setUp: ParticipantSetUp;
   readonly database: FenceDatabase;
   machine: Machine;
+  /** What is wrong with it, whoever calls and however often it is started; undefined while it is well. */
+  sickness: Sickness | undefined;
   private readonly world: World;
+  /** What its server does with unary calls. */
+  unary: ParticipantServiceHandlers | undefined;
   private handler: CallHandler | undefined;
   private attached: AttachedCoordinators | undefined;
   private starts = 0;
@@ -68,13 +75,17 @@ export class ParticipantNode {
     const chance = world.chance.fork(`database of ${setUp.name}`);
     this.database = new FenceDatabase({
       ...{ scheduler, faults, chance, coverage },
-      committed: (key, books) => watch.participantCommitted(setUp.name, key, books),
+      committed: (key, books) => watch.books.committed(setUp.name, key, books),
       purged: (key) => {
         coverage.reached('path: a fence row is purged');
         watch.calls.forgets(key);
       },
     });
     this.machine = new Machine(setUp.name);
+  }
+
+  get clock(): MachineClock {
+    return this.world.clockOf(this.machine);
   }
 
   /** Its actions as a coordinator's configuration or its hello names them. */
@@ -94,6 +105,7 @@ export class ParticipantNode {
     this.purgesNowAndThen(machine, fence);
     const handler = new CallHandler({ actions, maxInFlight: 1_000 }, { clock, logger: silentLogger });
     this.handler = handler;
+    this.unary = unaryService(this.heard(handler) as CallHandler, clock);
     if (!setUp.attaches) return;
     const hello = {
       participant: setUp.name,
@@ -104,16 +116,10 @@ export class ParticipantNode {
       address: setUp.address,
     };
     this.attached = new AttachedCoordinators(
-      { coordinators: world.coordinators.map(({ address }) => address), hello },
+      { coordinators: world.toldOf(setUp.name), hello },
       {
         ...{ clock, logger: silentLogger, random: world.chance.fork(machine.name).next },
-        handler: {
-          handle: (phase, call, limits) => {
-            if (call === null) return handler.handle(phase, call, limits);
-            world.watch.calls.arrived(setUp.name, phase, call);
-            return this.answer(handler, phase, call, limits);
-          },
-        },
+        handler: this.heard(handler),
         credentials: undefined as never,
         connect: (address) => {
           const stream = world.openAttach(machine, address) as ClientDuplexStream<AttachUp, AttachDown>;
@@ -128,11 +134,22 @@ export class ParticipantNode {
     this.machine.die();
   }
 
-  /** Serves one unary call, as the machine that runs now. */
-  async handle(phase: Phase, call: RawBranchCall, onGone: (gone: () => void) => void): Promise<Answer> {
+  /** The handler, with somebody who sees each call arrive. */
+  private heard(handler: CallHandler): Pick<CallHandler, 'handle'> {
+    return {
+      handle: (phase, call, limits) => {
+        if (call === null) return handler.handle(phase, call, limits);
+        this.world.watch.calls.arrived(this.setUp.name, phase, call);
+        return this.answer(handler, phase, call, limits);
+      },
+    };
+  }
+
+  /** Serves a call that an application makes by itself, as the machine that runs now. */
+  async handle(phase: Phase, call: RawBranchCall, limits: CallLimits): Promise<Answer> {
     this.world.watch.calls.arrived(this.setUp.name, phase, call);
     if (this.handler === undefined) throw new Error('the participant was not started');
-    return this.answer(this.handler, phase, call, { onGone });
+    return this.answer(this.handler, phase, call, limits);
   }
 
   /** Takes leave and answers what is running; resolves when nothing is left of it. */
@@ -170,7 +187,11 @@ export class ParticipantNode {
   }
 
   private async answer(handler: CallHandler, phase: Phase, call: RawBranchCall, limits?: CallLimits): Promise<Answer> {
-    const answer = await handler.handle(phase, call, limits);
+    if (this.sickness === 'silent') return new Promise(() => undefined);
+    const answer =
+      this.sickness === 'fails'
+        ? failed('UNAVAILABLE', 'this participant is sick')
+        : await handler.handle(phase, call, limits);
     this.world.watch.calls.says(phase, call, answer);
     return answer;
   }

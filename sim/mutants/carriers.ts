@@ -73,7 +73,39 @@ export const carrierMutants: readonly Mutant[] = [
       'src/invoker/attachment.ts': [
         [
           "failure('DEADLINE_EXCEEDED', `no answer in",
-          "call.phase !== 'try' ? { kind: 'done', reply: undefined, fence: undefined } : failure('DEADLINE_EXCEEDED', `no answer in",
+          "asked.phase !== 'try' ? { kind: 'done', reply: undefined, fence: undefined } : failure('DEADLINE_EXCEEDED', `no answer in",
+        ],
+      ],
+    },
+  },
+  {
+    name: 'unary silence taken for an OK',
+    bug: 'a unary call that was not answered in its time counts as done',
+    breaks: ['I9'],
+    within: 100,
+    patches: {
+      'src/invoker/unary.ts': [
+        ['if (error !== null) {', "if (error !== null && endOf(error).status !== 'DEADLINE_EXCEEDED') {"],
+      ],
+    },
+  },
+  {
+    name: 'coordinators kept to themselves',
+    bug: 'a coordinator tells nobody when it gets to know another one',
+    breaks: ['I11'],
+    within: 60,
+    patches: { 'src/recovery/peers.ts': [['this.deps.changed(addresses);', '']] },
+  },
+  {
+    name: 'gate without a way out',
+    bug: 'a unary call that has failed keeps its place among those in flight',
+    breaks: ['I11'],
+    within: 300,
+    patches: {
+      'src/invoker/unary.ts': [
+        [
+          "      if (outcome.kind !== 'done') this.logFailure(",
+          "      if (outcome.kind !== 'done') this.gate.enter(call.participant, 1e9);\n      if (outcome.kind !== 'done') this.logFailure(",
         ],
       ],
     },

@@ -123,6 +123,28 @@ export const decisionMutants: readonly Mutant[] = [
     },
   },
   {
+    name: 'parked by an old view',
+    bug: 'a coordinator parks a transaction of which another one has ended a round meanwhile',
+    breaks: ['I7'],
+    within: 400,
+    patches: {
+      // In a twentieth of all worlds this is met within a thousand seeds.
+      'sim/settings.ts': [['isCrowded: chance.happens(0.05)', 'isCrowded: true']],
+      'src/engine/driving.ts': [['afterRounds: parked ? transaction.rounds : undefined', 'afterRounds: undefined']],
+    },
+  },
+  {
+    name: 'watcher let go at the decision',
+    bug: 'a watcher is not shown the end of its transaction',
+    breaks: ['I7'],
+    within: 20,
+    patches: {
+      'src/coordinator/watch.ts': [
+        ['while (!isTerminal(shown.state.status) &&', "while (shown.state.status === 'TRYING' &&"],
+      ],
+    },
+  },
+  {
     name: 'timer after the release',
     bug: 'a driver that lets go leaves its timers behind',
     breaks: ['I13'],

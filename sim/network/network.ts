@@ -134,7 +134,7 @@ export class Network {
 }
 
 /** A machine that was started again is at the same place as the one before it. */
-function nameOf({ name }: Machine): string {
+export function nameOf({ name }: Machine): string {
   const at = name.indexOf('#');
   return at < 0 ? name : name.slice(0, at);
 }

@@ -88,6 +88,11 @@ export class ServerEnd<Up, Down> extends EventEmitter {
     return this.pipe.down(message);
   }
 
+  /** They say how large a frame may be, and the frames here are far below all that may be set. */
+  sendMetadata(): void {
+    return undefined;
+  }
+
   /** The simulated wires hold whatever is under way: a reader that waits is only slow. */
   pause(): void {
     this.pipe.deps.coverage.reached('path: a server waits until its stream takes more');
@@ -139,8 +144,12 @@ export class Pipe<UpIn, UpOut, DownIn, DownOut> {
   /** Opens it: the server's side begins when the first packet arrives; where nobody is, the connection is refused. */
   connect(isThere: boolean, begin: () => void): void {
     if (!this.machines.client.touchesWorld()) return;
-    if (isThere) this.ways.up.send(begin);
-    else this.clientHears(REFUSED);
+    if (isThere) {
+      this.ways.up.send(begin);
+      return;
+    }
+    this.serverIsOver = true;
+    this.clientHears(REFUSED);
   }
 
   /** Neither side has ended it. */
@@ -205,6 +214,7 @@ export class Pipe<UpIn, UpOut, DownIn, DownOut> {
   }
 
   private clientHears(end: EndStatus): void {
+    if (this.clientIsOver) return;
     this.ways.down.send(() => {
       if (this.clientIsOver) return;
       this.over();
@@ -215,6 +225,7 @@ export class Pipe<UpIn, UpOut, DownIn, DownOut> {
   }
 
   private serverHears(): void {
+    if (this.serverIsOver) return;
     this.ways.up.send(() => {
       if (this.serverIsOver) return;
       this.serverIsOver = true;
