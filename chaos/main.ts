@@ -7,20 +7,21 @@ import { writeFileSync } from 'node:fs';
 import { machine } from '../bench/report/machine';
 import { systemClock } from '../src/lib/clock';
 import { lastWords } from '../test/e2e/support/program';
-import { RestCheck } from './checks/rest';
-import { Watch } from './checks/watch';
+import { mysqlClusterProgram } from '../test/support/databases';
+import { campaign, type Findings } from './campaign';
 import { faults } from './faults';
 import type { Fault } from './faults/fault';
-import { seeded, shuffled } from './lab/chance';
+import { seeded } from './lab/chance';
 import { Stage } from './lab/stage';
-import { Told } from './load/told';
-import { type ChaosOptions, parseOptions, usage } from './options';
+import { type ChaosOptions, commandOf, parseOptions, usage } from './options';
 import { putBetween } from './report/document';
-import { markdownOf, rowOf, seconds } from './report/rows';
-import { type Scene, strike, type Strike } from './run';
+import { markdownOf, rowOf } from './report/rows';
+import { factsOf, faultsOfRun, headline, lineOf } from './report/summary';
 
-/** A run with fewer confirmed orders for each strike shows nothing. */
-const LEAST_CONFIRMED_PER_STRIKE = 20;
+/** Of the minutes, when there is a cluster: its four faults wait for elections, and are struck about as often as the others. */
+const CLUSTER_PART = 0.2;
+
+const NO_CLUSTER = 'no program that starts a cluster was named (`--cluster`)';
 
 async function main(args: readonly string[], interrupted: AbortSignal): Promise<number> {
   const options = parseOptions(args);
@@ -30,96 +31,79 @@ async function main(args: readonly string[], interrupted: AbortSignal): Promise<
   const chosen = choice(options);
   say(`seed ${options.seed}\n`);
   if (options.serverProgram !== undefined) process.env['TCC_TEST_DATABASE_PROGRAM'] = options.serverProgram;
-  const stage = await Stage.open();
-  try {
-    return await campaign(options, chosen, stage, interrupted);
-  } finally {
-    await stage.close();
-  }
+  const startedMs = systemClock.monotonicMs();
+  const findings = await everywhere(options, chosen, interrupted);
+  return publish(options, chosen, findings, systemClock.monotonicMs() - startedMs);
 }
 
-async function campaign(
+/** Strikes on one stage after the other: with one database server, and then with the journal on a cluster. */
+async function everywhere(
+  { runMs, seed, clusterProgram = mysqlClusterProgram() }: ChaosOptions,
+  chosen: readonly Fault[],
+  interrupted: AbortSignal,
+): Promise<Findings[]> {
+  const random = seeded(seed);
+  const onServer = chosen.filter(({ needsCluster }) => needsCluster !== true);
+  const onCluster = clusterProgram === undefined ? [] : chosen.filter((fault) => !onServer.includes(fault));
+  const part = onCluster.length === 0 ? 0 : onServer.length === 0 ? 1 : CLUSTER_PART;
+  const found: Findings[] = [];
+  for (const { own, share, program } of [
+    { own: onServer, share: 1 - part, program: undefined },
+    { own: onCluster, share: part, program: clusterProgram },
+  ]) {
+    if (own.length === 0) continue;
+    interrupted.throwIfAborted();
+    const stage = await Stage.open(share * runMs, program);
+    try {
+      const tell = (strike: Parameters<typeof lineOf>[0]) => say(lineOf(strike));
+      found.push(await campaign(stage, { faults: own, runMs: share * runMs, random, interrupted, tell }));
+    } finally {
+      await stage.close();
+    }
+  }
+  return found;
+}
+
+function publish(
   options: ChaosOptions,
   chosen: readonly Fault[],
-  stage: Stage,
-  interrupted: AbortSignal,
-): Promise<number> {
-  const told = new Told();
-  const random = seeded(options.seed);
-  const watch = new Watch(stage.shopUrls);
-  const rest = new RestCheck(stage, told);
-  const reasons = new Map(chosen.map((fault) => [fault, fault.missing?.(stage)]));
-  const here = chosen.filter((fault) => reasons.get(fault) === undefined);
-  const startedMs = systemClock.monotonicMs();
-  try {
-    const strikes = await rounds(here, { stage, told, watch, rest, random }, options, interrupted);
-    const of = (fault: Fault) => strikes.filter((each) => each.fault === fault);
-    const rows = chosen.map((fault) => rowOf(fault, of(fault), reasons.get(fault)));
-    const confirmed = told.count('CONFIRMED');
-    const faultsOfRun = [
-      ...(confirmed < LEAST_CONFIRMED_PER_STRIKE * strikes.length ? [`only ${confirmed} orders were confirmed`] : []),
-      ...(watch.looks < strikes.length ? [`the books were looked at only ${watch.looks} times while orders ran`] : []),
-    ];
-    const facts = {
-      ...machine(),
-      database: stage.database.version,
-      seed: options.seed,
-      minutes: Number(((systemClock.monotonicMs() - startedMs) / 60_000).toFixed(1)),
-      orders: told.gids.length,
-      confirmed,
-      cancelled: told.count('CANCELLED'),
-      neverBegun: told.count('UNKNOWN'),
-      looks: watch.looks,
-    };
-    const table = `${headline(facts)}\n\n${markdownOf(rows)}`;
-    say(`\n${table}\n`);
-    for (const fault of faultsOfRun) say(`VIOLATION: ${fault}\n`);
-    if (options.document !== undefined) putBetween(options.document, 'chaos', table);
-    if (options.jsonFile !== undefined) {
-      writeFileSync(options.jsonFile, `${JSON.stringify({ ...facts, faultsOfRun, rows }, undefined, 2)}\n`);
-    }
-    const isGood =
-      faultsOfRun.length === 0 &&
-      rows.every(({ violations, isMet, strikes: count, notHere }) =>
-        notHere === undefined ? violations === 0 && isMet !== false && count > 0 : true,
-      );
-    if (!isGood && options.isVerbose) process.stderr.write(`${lastWords(0)}\n`);
-    return isGood ? 0 : 2;
-  } finally {
-    await watch.stop();
-    await rest.close();
-  }
-}
-
-/** Every fault once in an order of chance, again and again until the time is over; what strikes several at once comes at the end. */
-async function rounds(
-  here: readonly Fault[],
-  scene: Scene,
-  { runMs }: ChaosOptions,
-  interrupted: AbortSignal,
-): Promise<Strike[]> {
-  const strikes: Strike[] = [];
-  const endMs = systemClock.monotonicMs() + runMs;
-  for (let round = 0; round === 0 || systemClock.monotonicMs() < endMs; round += 1) {
-    const order = shuffled(here, scene.random);
-    const last = order.filter(({ isLast }) => isLast === true);
-    for (const fault of [...order.filter((each) => !last.includes(each)), ...last]) {
-      if (round > 0 && systemClock.monotonicMs() > endMs) return strikes;
-      interrupted.throwIfAborted();
-      const done = await strike(fault, round, strikes.length, scene);
-      strikes.push(done);
-      tell(done);
-    }
-  }
-  return strikes;
-}
-
-function tell({ fault, struck, gapMs, limitMs, violations }: Strike): void {
-  const limit = limitMs === undefined ? '' : ` of ${seconds(limitMs)}${gapMs > limitMs ? ', NOT MET' : ''}`;
-  say(
-    `${fault.name}: ${struck.times} x (${struck.whom}), ${seconds(gapMs)}${limit}, ${violations.length} violations\n`,
+  findings: readonly Findings[],
+  tookMs: number,
+): number {
+  const strikes = findings.flatMap((each) => each.strikes);
+  const isOnCluster = strikes.some(({ fault }) => fault.needsCluster === true);
+  const reasonOf = (fault: Fault) =>
+    fault.needsCluster === true && !isOnCluster
+      ? NO_CLUSTER
+      : findings.map(({ missing }) => missing.get(fault)).find((reason) => reason !== undefined);
+  const rows = chosen.map((fault) =>
+    rowOf(
+      fault,
+      strikes.filter((each) => each.fault === fault),
+      reasonOf(fault),
+    ),
   );
-  for (const violation of violations) say(`  VIOLATION: ${violation}\n`);
+  const facts = factsOf(findings, {
+    ...machine(),
+    seed: options.seed,
+    tookMs,
+    command: commandOf(options, isOnCluster),
+  });
+  const ofRun = faultsOfRun(facts, strikes.length);
+  const table = `${headline(facts)}\n\n${markdownOf(rows)}`;
+  say(`\n${table}\n`);
+  for (const fault of ofRun) say(`VIOLATION: ${fault}\n`);
+  if (options.document !== undefined) putBetween(options.document, 'chaos', table);
+  if (options.jsonFile !== undefined) {
+    writeFileSync(options.jsonFile, `${JSON.stringify({ ...facts, faultsOfRun: ofRun, rows }, undefined, 2)}\n`);
+  }
+  const isGood =
+    ofRun.length === 0 &&
+    rows.every(({ violations, isMet, strikes: count, notHere }) =>
+      notHere === undefined ? violations.length === 0 && isMet !== false && count > 0 : true,
+    );
+  if (!isGood && options.isVerbose) process.stderr.write(`${lastWords(0)}\n`);
+  return isGood ? 0 : 2;
 }
 
 function choice({ only, isShort }: ChaosOptions): readonly Fault[] {
@@ -128,26 +112,6 @@ function choice({ only, isShort }: ChaosOptions): readonly Fault[] {
   const unknown = only.filter((wanted) => !faults.some(({ name }) => name.includes(wanted.trim())));
   if (unknown.length > 0) throw new Error(`there is no fault ${unknown.join(', ')}; --list shows them`);
   return chosen;
-}
-
-function headline(facts: {
-  readonly at: string;
-  readonly cpu: string;
-  readonly node: string;
-  readonly database: string;
-  readonly seed: number;
-  readonly minutes: number;
-  readonly orders: number;
-  readonly confirmed: number;
-  readonly cancelled: number;
-  readonly neverBegun: number;
-  readonly looks: number;
-}): string {
-  return (
-    `${facts.at.slice(0, 10)}, ${facts.cpu}, Node ${facts.node}, ${facts.database}; seed ${facts.seed}, ${facts.minutes} minutes. ` +
-    `${facts.orders} orders: ${facts.confirmed} confirmed, ${facts.cancelled} cancelled, ${facts.neverBegun} never begun; ` +
-    `the books were looked at ${facts.looks} times while orders ran, and after every strike at rest.`
-  );
 }
 
 function say(text: string): number {

@@ -33,6 +33,8 @@ export interface Strike {
   readonly struck: Struck;
   /** The longest time without a confirmed order at any buyer. */
   readonly gapMs: number;
+  /** The same at the buyer that was better off: on a coordinator that was not struck, for one. */
+  readonly luckierGapMs: number;
   /** Undefined: there is no goal. */
   readonly limitMs: number | undefined;
   readonly violations: readonly string[];
@@ -73,7 +75,7 @@ export async function strike(fault: Fault, turn: number, number: number, scene: 
   if (!(await confirmed(buyers, RECOVERS_MS)))
     violations.push(`no orders again within ${RECOVERS_MS} ms after the fault`);
   const toMs = systemClock.monotonicMs();
-  const gapMs = Math.max(...buyers.map(({ confirmedAtMs }) => longestGapMs(confirmedAtMs, fromMs, toMs)));
+  const gapsMs = buyers.map(({ confirmedAtMs }) => longestGapMs(confirmedAtMs, fromMs, toMs));
   await Promise.all(buyers.map((buyer) => buyer.stop()));
   const ask = createClient({ addresses });
   const atRest = await again(() => rest.faults(ask)).catch((error: unknown) => [
@@ -82,7 +84,8 @@ export async function strike(fault: Fault, turn: number, number: number, scene: 
   violations.push(...atRest, ...watch.take());
   await ask.close();
   if (struck.times === 0) violations.push('it never struck');
-  return { fault, struck, gapMs, limitMs: fault.goal?.limitMs(struck.ownMs ?? 0), violations };
+  const limitMs = fault.goal?.limitMs(struck.ownMs ?? 0);
+  return { fault, struck, gapMs: Math.max(...gapsMs), luckierGapMs: Math.min(...gapsMs), limitMs, violations };
 }
 
 /** A connection that a fault has left half dead is found out by using it. */

@@ -29,22 +29,20 @@ interface JournalRow {
 export class RestCheck {
   private readonly stage: Stage;
   private readonly told: Told;
-  private readonly journal: Knex;
   /** What was decided when it was last looked: a decision stands for ever (I1). */
   private readonly decided = new Map<string, string>();
   private readonly seen = new Set<string>();
+  /** Orders of which there was no trace when they were asked about. They are asked about again only when there is one. */
+  private readonly neverBegun = new Set<string>();
 
   constructor(stage: Stage, told: Told) {
     this.stage = stage;
     this.told = told;
-    this.journal = openDatabase(stage.journalUrl).db;
   }
 
   /** Every fault that was not there at the last rest, in a sentence each. `ask`: for what clients do not know. */
   async faults(ask: TccClient): Promise<string[]> {
-    const open = await this.untilTerminal();
-    const rows = await this.rows();
-    const statuses = new Map(rows.map(({ gid, status }) => [gid, transactionStatus.word(status) as string]));
+    const { open, statuses } = await this.readJournal();
     const ledger = await readLedger(this.stage.shop);
     const books = await audit(ledger, (gid) => Promise.resolve(statuses.get(gid) ?? 'CANCELLED'), this.told.gids);
     const overSold = ledger.pots.filter(({ received, gone, open: set }) => gone + set > received);
@@ -61,27 +59,17 @@ export class RestCheck {
     return fresh;
   }
 
-  async close(): Promise<void> {
-    await this.journal.destroy();
-  }
-
-  /** Waits until nothing is open and nothing comes any more; the gids of what stays open. */
-  private async untilTerminal(): Promise<string[]> {
-    const endMs = systemClock.monotonicMs() + TERMINAL_WITHIN_MS;
-    let lastCount = -1;
-    for (;;) {
-      const open = await this.journal<JournalRow>('tcc_transactions').where({ is_open: 1 }).select('gid');
-      const [counted] = await this.journal('tcc_transactions').count({ count: 'gid' });
-      const count = Number(counted?.['count'] ?? 0);
-      if (open.length === 0 && count === lastCount) return [];
-      if (systemClock.monotonicMs() > endMs) return open.map(({ gid }) => gid);
-      lastCount = count;
-      await sleep(systemClock, QUIET_MS);
+  /** The journal at rest: the gids of what stays open all the same, and the status of each gid. */
+  private async readJournal(): Promise<{ readonly open: string[]; readonly statuses: ReadonlyMap<string, string> }> {
+    // A connection of its own for each look: a cluster may have another primary by now.
+    const { db } = openDatabase(await this.stage.journalUrl());
+    try {
+      const open = await untilTerminal(db);
+      const rows = await db<JournalRow>('tcc_transactions').select('gid', 'status', 'is_open');
+      return { open, statuses: new Map(rows.map(({ gid, status }) => [gid, transactionStatus.word(status)])) };
+    } finally {
+      await db.destroy();
     }
-  }
-
-  private rows(): Promise<readonly JournalRow[]> {
-    return this.journal<JournalRow>('tcc_transactions').select('gid', 'status', 'is_open');
   }
 
   private flips(statuses: ReadonlyMap<string, string>): string[] {
@@ -108,13 +96,29 @@ export class RestCheck {
   private async unknowns(statuses: ReadonlyMap<string, string>, ask: TccClient): Promise<string[]> {
     const faults: string[] = [];
     for (const [gid, outcome] of [...this.told.entries()]) {
-      if (outcome !== 'UNKNOWN') continue;
-      const answer = await answerTo(gid, ask);
       const truth = statuses.get(gid) ?? 'not there';
+      if (outcome !== 'UNKNOWN' || (truth === 'not there' && this.neverBegun.has(gid))) continue;
+      const answer = await answerTo(gid, ask);
+      if (truth === 'not there') this.neverBegun.add(gid);
       if (answer !== truth) faults.push(`${gid}: asked later, the answer is ${answer}, and it is ${truth}`);
       else if (truth !== 'not there') this.told.hear(gid, truth as Outcome);
     }
     return faults;
+  }
+}
+
+/** Waits until nothing is open and nothing comes any more; the gids of what stays open. */
+async function untilTerminal(journal: Knex): Promise<string[]> {
+  const endMs = systemClock.monotonicMs() + TERMINAL_WITHIN_MS;
+  let lastCount = -1;
+  for (;;) {
+    const open = await journal<JournalRow>('tcc_transactions').where({ is_open: 1 }).select('gid');
+    const [counted] = await journal('tcc_transactions').count({ count: 'gid' });
+    const count = Number(counted?.['count'] ?? 0);
+    if (open.length === 0 && count === lastCount) return [];
+    if (systemClock.monotonicMs() > endMs) return open.map(({ gid }) => gid);
+    lastCount = count;
+    await sleep(systemClock, QUIET_MS);
   }
 }
 

@@ -14,6 +14,8 @@ export interface Struck {
 /** What is promised about the time without a successful order. */
 export interface Goal {
   readonly words: string;
+  /** Whether nobody asked for it, and the project set it itself. */
+  readonly isOurs?: boolean;
   /** The longest time that is allowed, from the time that the thing itself was away. */
   readonly limitMs: (ownMs: number) => number;
 }
@@ -35,6 +37,8 @@ export interface Fault {
   readonly padding?: number;
   /** Whether it strikes only after the others: several at once. */
   readonly isLast?: boolean;
+  /** Whether it strikes the cluster that holds the journal; all others strike where one server holds everything. */
+  readonly needsCluster?: boolean;
   /** Why it cannot strike on this machine; undefined when it can. */
   readonly missing?: (stage: Stage) => string | undefined;
   readonly strike: (blow: Blow) => Promise<Struck>;

@@ -1,5 +1,5 @@
 import { sleep, systemClock } from '../../src/lib/clock';
-import { isStopped } from '../lab/database';
+import { isStopped } from '../lab/process-state';
 import { LEASE_MS, serviceNames } from '../lab/stage';
 import type { Fault, Goal } from './fault';
 
@@ -9,8 +9,11 @@ import type { Fault, Goal } from './fault';
  */
 const CLIENT_MOVES_ON: Goal = { words: '<= 1 s', limitMs: () => 1_000 };
 
-/** A coordinator that hangs is given up by its clients after so long without a sign of life, and a call on the other one. */
-export const CLIENT_GIVES_UP: Goal = { words: '<= 4 s', limitMs: () => 4_000 };
+/**
+ * A coordinator that hangs is given up by its clients after 2.5 s without a sign of life. Then come a call on the other one and, for
+ * orders that the first one holds, the end of its lease. Nobody asked for this figure: it is what the design should be held to.
+ */
+export const CLIENT_GIVES_UP: Goal = { words: '<= 4 s', isOurs: true, limitMs: () => 4_000 };
 
 /** Freezes of a participant and of the database: longer than a call's time, and shorter than an order's. */
 const PAUSE_MS = 3_000;

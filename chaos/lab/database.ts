@@ -1,22 +1,35 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmdirSync, rmSync, statfsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { createConnection, type RowDataPacket } from 'mysql2/promise';
-
 import { sleep, systemClock } from '../../src/lib/clock';
 import { PrivateServer } from '../../test/e2e/support/private-server';
+import { isAlive, isStopped } from './process-state';
+import { isSilence, productOf, run } from './sql';
 
-/** The data folder's disk: room for half an hour of orders, and small enough to be filled in a moment. */
+/**
+ * The data folder's disk: what a server begins with and what orders leave while a disk is full (MySQL: 140 MiB, and 200 for each
+ * minute that it waits), and the orders of each minute (measured: 16 to 20 MiB). Small, so that it is filled in a moment.
+ */
 const DISK_MIB = 768;
+const DISK_MIB_PER_MINUTE = 32;
 
 /** The file that takes the rest of the disk. */
 const BALLAST = 'ballast';
 
 /** How often a filler looks whether the server has found the disk full, in milliseconds. */
 const FILL_LOOK_MS = 100;
+
+/** A server that does not answer for so long, with not a byte left on its disk, waits for room: MySQL does, for its binary log. */
+const FILL_PATIENCE_MS = 3_000;
+
+/** A server that waits for room looks for it once a minute (MySQL's MY_WAIT_FOR_USER_TO_FIX_PANIC). */
+const GOES_ON_WITHIN_MS = 75_000;
+
+/** MySQL writes a binary log unless it is told not to: it stays on, as in production, and must not fill the small disk with history. */
+const SMALL_BINARY_LOG = ['--loose-max-binlog-size=16M', '--loose-binlog-expire-logs-seconds=30'];
 
 /** A database server of the run's own, on a small disk of its own where that may be mounted. */
 export class ChaosDatabase {
@@ -51,14 +64,14 @@ export class ChaosDatabase {
     process.once('exit', this.atExit);
   }
 
-  /** A mariadbd or mysqld of this machine, or the one that TCC_TEST_DATABASE_PROGRAM names. */
-  static async prepare(): Promise<ChaosDatabase> {
+  /** A mariadbd or mysqld of this machine, or the one that TCC_TEST_DATABASE_PROGRAM names, with room for orders of so long. */
+  static async prepare(runMs: number): Promise<ChaosDatabase> {
     const folder = mkdtempSync(join(tmpdir(), 'tcc-chaos-'));
-    const noDisk = mount(folder);
+    const noDisk = mount(folder, Math.ceil(DISK_MIB + (DISK_MIB_PER_MINUTE * runMs) / 60_000));
     const given = process.env['TMPDIR'];
     process.env['TMPDIR'] = folder;
     try {
-      const server = await PrivateServer.prepare();
+      const server = await PrivateServer.prepare(SMALL_BINARY_LOG);
       return new ChaosDatabase(server, { folder, noDisk, ...(await factsOf(server.url)) });
     } catch (error) {
       unmount(folder, noDisk);
@@ -93,7 +106,7 @@ export class ChaosDatabase {
   }
 
   get isAlive(): boolean {
-    return stateOf(this.pid) !== undefined;
+    return isAlive(this.pid);
   }
 
   get isFrozen(): boolean {
@@ -101,8 +114,8 @@ export class ChaosDatabase {
   }
 
   /**
-   * Leaves not one byte of the disk, and writes into a table of its own until the server says that it cannot grow, or ends by
-   * itself. Resolves with whether that came within `withinMs`.
+   * Leaves not one byte of the disk, and writes into a table of its own until the server says that it cannot grow, waits for
+   * room, or ends by itself. Resolves with whether that came within `withinMs`.
    */
   async fill(withinMs: number): Promise<boolean> {
     const endMs = systemClock.monotonicMs() + withinMs;
@@ -111,20 +124,21 @@ export class ChaosDatabase {
     await takeAll(join(this.folder, BALLAST));
     while (systemClock.monotonicMs() < endMs) {
       try {
-        await run(this.url, 'INSERT INTO filler.blobs (what) VALUES (REPEAT("x", 2000000))');
+        await run(this.url, 'INSERT INTO filler.blobs (what) VALUES (REPEAT("x", 2000000))', FILL_PATIENCE_MS);
       } catch (error) {
         if (!this.isAlive || /full|space|write/i.test(String(error))) return true;
+        if (isSilence(error) && statfsSync(this.folder).bavail === 0) return true;
       }
       await sleep(systemClock, FILL_LOOK_MS);
     }
     return false;
   }
 
-  /** Gives the disk back, and starts the server again if it has ended over it. */
+  /** Gives the disk back, starts the server again if it has ended over it, and waits until it goes on. */
   async empty(): Promise<void> {
     rmSync(join(this.folder, BALLAST), { force: true });
     if (!this.isAlive) await this.start();
-    await run(this.url, 'DROP DATABASE IF EXISTS filler');
+    await run(this.url, 'DROP DATABASE IF EXISTS filler', GOES_ON_WITHIN_MS);
   }
 
   /** Ends it and removes every trace. */
@@ -140,25 +154,9 @@ async function takeAll(file: string): Promise<void> {
   await once(spawn('dd', ['if=/dev/zero', `of=${file}`, 'bs=1M'], { stdio: 'ignore' }), 'exit');
 }
 
-/** Whether the kernel says that the process is stopped. */
-export function isStopped(pid: number): boolean {
-  return stateOf(pid) === 'T';
-}
-
-/** The letter that the kernel has for it; undefined when there is none, or only its remains. */
-function stateOf(pid: number): string | undefined {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    const letter = stat.charAt(stat.lastIndexOf(')') + 2);
-    return letter === 'Z' ? undefined : letter;
-  } catch {
-    return undefined;
-  }
-}
-
 /** A small disk at this folder; why not, when it cannot be had. */
-function mount(folder: string): string | undefined {
-  const { status, stderr, error } = spawnSync('mount', ['-t', 'tmpfs', '-o', `size=${DISK_MIB}m`, 'tmpfs', folder], {
+function mount(folder: string, mib: number): string | undefined {
+  const { status, stderr, error } = spawnSync('mount', ['-t', 'tmpfs', '-o', `size=${mib}m`, 'tmpfs', folder], {
     encoding: 'utf8',
   });
   if (status === 0) return undefined;
@@ -178,16 +176,5 @@ function unmount(folder: string, noDisk: string | undefined): void {
 async function factsOf(url: string): Promise<{ readonly pid: number; readonly version: string }> {
   const [row] = await run(url, 'SELECT @@pid_file AS pidFile, VERSION() AS version');
   const { pidFile, version } = row as { readonly pidFile: string; readonly version: string };
-  return { pid: Number(readFileSync(pidFile, 'utf8')), version };
-}
-
-async function run(url: string, statement: string): Promise<RowDataPacket[]> {
-  const connection = await createConnection({ uri: url, connectTimeout: 5_000 });
-  connection.on('error', () => undefined);
-  try {
-    const [rows] = await connection.query<RowDataPacket[]>({ sql: statement, timeout: 10_000 });
-    return rows;
-  } finally {
-    connection.destroy();
-  }
+  return { pid: Number(readFileSync(pidFile, 'utf8')), version: productOf(version) };
 }

@@ -1,17 +1,16 @@
 import { closeShop, openShop, type ShopDatabases, type ShopUrls } from '../../samples/shop/books/shop-databases';
 import { Coordinator } from '../../test/e2e/support/coordinator';
+import { pots } from '../../test/e2e/support/load';
 import { freeAddress } from '../../test/e2e/support/ports';
 import { Service, type ServiceName } from '../../test/e2e/support/service';
 import { ChaosDatabase } from './database';
+import { JournalCluster } from './journal-cluster';
 import { Links } from './links';
 
 /** How long a coordinator holds what it works on. The freezes are measured in it. */
 export const LEASE_MS = 1_000;
 
 export const serviceNames: readonly ServiceName[] = ['inventory', 'orders', 'payments'];
-
-/** Orders are spread over so many items and buyers: they wait for the coordinators and not for one row of the shop. */
-export const POTS = 8;
 
 const seeds: Readonly<Record<ServiceName, Readonly<Record<string, string>>>> = {
   inventory: { SHOP_STOCK: pots('item', 10_000_000) },
@@ -40,22 +39,25 @@ export interface PlacedCoordinator {
 }
 
 /**
- * Two coordinators, the three services of the shop, one database server for all of them, and a proxy on every connection.
- * What it starts it also ends.
+ * Two coordinators, the three services of the shop, one database server for all of them, and a proxy on every connection; or the
+ * same with the coordinators' journal on a cluster. What it starts it also ends.
  */
 export class Stage {
   readonly database: ChaosDatabase;
+  /** Where the journal is; undefined: on the server of `database`. */
+  readonly cluster: JournalCluster | undefined;
   readonly links: Links;
   readonly coordinators: readonly PlacedCoordinator[];
-  /** The databases themselves, past every proxy: for the checks. */
-  readonly journalUrl: string;
+  /** The shop's databases themselves, past every proxy: for the checks. */
   readonly shopUrls: ShopUrls;
   readonly shop: ShopDatabases;
+  private readonly serverJournalUrl: string;
   private readonly services = new Map<ServiceName, Service>();
   private readonly serviceEnv: ReadonlyMap<ServiceName, Readonly<Record<string, string>>>;
 
   private constructor(parts: {
     readonly database: ChaosDatabase;
+    readonly cluster: JournalCluster | undefined;
     readonly links: Links;
     readonly journalUrl: string;
     readonly shopUrls: ShopUrls;
@@ -63,17 +65,19 @@ export class Stage {
     readonly serviceEnv: ReadonlyMap<ServiceName, Readonly<Record<string, string>>>;
   }) {
     this.database = parts.database;
+    this.cluster = parts.cluster;
     this.links = parts.links;
-    this.journalUrl = parts.journalUrl;
+    this.serverJournalUrl = parts.journalUrl;
     this.shopUrls = parts.shopUrls;
     this.shop = openShop(parts.shopUrls);
     this.coordinators = parts.coordinators;
     this.serviceEnv = parts.serviceEnv;
   }
 
-  /** Everything, running. */
-  static async open(): Promise<Stage> {
-    const stage = await Stage.prepare(await ChaosDatabase.prepare());
+  /** Everything, running, for orders of so long. `clusterProgram` starts the cluster for the journal; undefined: there is none. */
+  static async open(runMs: number, clusterProgram: string | undefined): Promise<Stage> {
+    const cluster = clusterProgram === undefined ? undefined : await JournalCluster.start(clusterProgram);
+    const stage = await Stage.prepare(await ownDatabase(runMs, cluster), cluster);
     try {
       await Promise.all(stage.coordinators.map((each) => stage.startCoordinator(each)));
       await Promise.all(serviceNames.map((name) => stage.startService(name)));
@@ -84,16 +88,32 @@ export class Stage {
     }
   }
 
-  private static async prepare(database: ChaosDatabase): Promise<Stage> {
+  private static async prepare(database: ChaosDatabase, cluster: JournalCluster | undefined): Promise<Stage> {
     const links = new Links();
     const [journalUrl = '', inventory = '', orders = '', payments = ''] = await Promise.all(
       ['journal', 'inventory', 'orders', 'payments'].map((name) => database.create(name)),
     );
     const shopUrls = { inventory, orders, payments };
-    const coordinators = await Promise.all(['first', 'second'].map((name) => placed(name, journalUrl, links)));
+    const coordinators = await Promise.all(
+      ['first', 'second'].map(async (name) => {
+        const proxied = () => links.beforeDatabase(journalUrl, 'coordinator to database', name);
+        return placed(name, cluster?.url ?? (await proxied()), links);
+      }),
+    );
     const serviceEnv = new Map<ServiceName, Readonly<Record<string, string>>>();
     for (const name of serviceNames) serviceEnv.set(name, await environmentOf(name, shopUrls[name], links));
-    return new Stage({ database, links, journalUrl, shopUrls, coordinators, serviceEnv });
+    return new Stage({ database, cluster, links, journalUrl, shopUrls, coordinators, serviceEnv });
+  }
+
+  /** What keeps the books and the journal, for people. */
+  get databases(): string {
+    if (this.cluster === undefined) return this.database.version;
+    return `${this.cluster.version}, three nodes of Group Replication, for the journal`;
+  }
+
+  /** The journal itself, where it takes writes now and past every proxy: for the checks. */
+  async journalUrl(): Promise<string> {
+    return this.cluster === undefined ? this.serverJournalUrl : this.cluster.primaryUrl();
   }
 
   coordinator(index: number): PlacedCoordinator {
@@ -133,6 +153,7 @@ export class Stage {
       faults.push('the database had ended by itself');
       await this.database.start();
     }
+    faults.push(...((await this.cluster?.mend()) ?? []));
     for (const each of this.coordinators) {
       if (each.tccd.program.isRunning) each.tccd.thaw();
       else {
@@ -160,11 +181,21 @@ export class Stage {
     await closeShop(this.shop);
     await this.links.stop();
     await this.database.remove();
+    await this.cluster?.close();
   }
 }
 
-async function placed(name: string, journalUrl: string, links: Links): Promise<PlacedCoordinator> {
-  const databaseUrl = await links.beforeDatabase(journalUrl, 'coordinator to database', name);
+/** The run's own server. Without it there is no use for the cluster either. */
+async function ownDatabase(runMs: number, cluster: JournalCluster | undefined): Promise<ChaosDatabase> {
+  try {
+    return await ChaosDatabase.prepare(runMs);
+  } catch (error) {
+    await cluster?.close();
+    throw error;
+  }
+}
+
+async function placed(name: string, databaseUrl: string, links: Links): Promise<PlacedCoordinator> {
   const tccd = await Coordinator.at(`${name} tccd`, databaseUrl, coordinatorEnv);
   return {
     name,
@@ -183,10 +214,6 @@ async function environmentOf(name: ServiceName, databaseUrl: string, links: Link
     SHOP_ADVERTISE: await links.before(listen, 'coordinator to participant', name),
     ...seeds[name],
   };
-}
-
-function pots(name: string, amount: number): string {
-  return Array.from({ length: POTS }, (_, index) => `${name}-${index}=${amount}`).join(',');
 }
 
 function lastLine(output: string): string {

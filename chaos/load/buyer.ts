@@ -2,7 +2,7 @@ import { CancelledError, createClient, type TccClient } from 'tcc-coordinator/cl
 
 import { placeOrder, type Order } from '../../samples/shop/place-order/place-order';
 import { sleep, systemClock, type Timer } from '../../src/lib/clock';
-import { POTS } from '../lab/stage';
+import { POTS } from '../../test/e2e/support/load';
 import type { Told, Outcome } from './told';
 
 /** A new order every so many milliseconds, whatever became of the ones before: fine enough to see gaps of a tenth of a second. */

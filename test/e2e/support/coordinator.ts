@@ -9,6 +9,9 @@ import { Program, type Exit } from './program';
 /** Migrations of an empty database and a busy machine included. */
 const START_MS = 30_000;
 
+/** An instance attaches again half a second after a restart; the rest is for a busy machine. */
+const ATTACHED_MS = 30_000;
+
 /** Shorter than the defaults, so that a takeover and a retry take tests a second and not half a minute. */
 export const impatient = {
   TCC_TRANSACTIONS_LEASE_MS: '1000',
@@ -65,9 +68,29 @@ export class Coordinator {
 
   /** Starts it and does not wait. */
   launch(env: Readonly<Record<string, string>> = {}): Program {
-    if (this.life?.isRunning === true) throw new Error(`${this.name} is running already`);
+    if (this.isRunning) throw new Error(`${this.name} is running already`);
     this.life = new Program({ name: this.name, script: 'src/bin/tccd.js', env: { ...this.env, ...env } });
     return this.life;
+  }
+
+  get isRunning(): boolean {
+    return this.life?.isRunning === true;
+  }
+
+  /**
+   * Waits until each of these instances, as `participant/instanceId`, has a stream to the present life: only then do calls reach those that
+   * have no address, however slow the machine is. Needs the log level info or debug.
+   */
+  async untilAttached(instances: readonly string[]): Promise<void> {
+    const { program } = this;
+    await eventually(
+      () => {
+        const attached = attachedBy(program.output);
+        const missing = instances.filter((instance) => !attached.has(instance));
+        if (missing.length > 0) throw new Error(`${missing.join(', ')} did not attach to ${this.name}`);
+      },
+      { timeoutMs: ATTACHED_MS },
+    );
   }
 
   kill(): Promise<void> {
@@ -94,8 +117,21 @@ export class Coordinator {
 
   /** Ends it in whatever state it is; for cleaning up. */
   async dispose(): Promise<void> {
-    if (this.life?.isRunning === true) await this.life.stop();
+    if (this.isRunning) await this.program.stop();
   }
+}
+
+/** The instances that have a stream, by what a coordinator says of their coming and going. */
+function attachedBy(output: string): ReadonlySet<string> {
+  const attached = new Set<string>();
+  for (const line of output.split('\n')) {
+    const [, change] = /"an instance (attached|detached)"/.exec(line) ?? [];
+    if (change === undefined || !line.endsWith('}')) continue;
+    const { participant = '', instanceId = '' } = JSON.parse(line) as Record<string, string>;
+    if (change === 'attached') attached.add(`${participant}/${instanceId}`);
+    else attached.delete(`${participant}/${instanceId}`);
+  }
+  return attached;
 }
 
 async function answers(address: string): Promise<void> {

@@ -4,7 +4,13 @@ import { placeOrder, type Order } from '../../../samples/shop/place-order/place-
 import { eventually } from '../../support/eventually';
 
 /** Spread over so many items and buyers, so that orders wait for the coordinator and not for one row of the shop. */
-const POTS = 8;
+export const POTS = 8;
+
+/**
+ * What coordinators under a load are told besides: a call may take so long, in milliseconds, that a busy machine spends no order's three
+ * Trys. What is lost (a stream, a process, a connection) is noticed at once all the same, and no test here waits for a call's time.
+ */
+export const loadedEnv = { TCC_LOG_LEVEL: 'info', TCC_CALLS_TIMEOUT_MS: '8000' };
 
 /** What the services of the shop begin with for `Load`: more than it can ever buy. */
 export const loadSeeds = {
@@ -93,6 +99,7 @@ export class Load {
   }
 }
 
-function pots(name: string, amount: number): string {
+/** So much in each of them, as SHOP_STOCK and SHOP_ACCOUNTS take it. */
+export function pots(name: string, amount: number): string {
   return Array.from({ length: POTS }, (_, index) => `${name}-${index}=${amount}`).join(',');
 }

@@ -88,6 +88,11 @@ export class MysqlCluster {
     return `mysql://root@127.0.0.1:${this.node(number).port}/${database}`;
   }
 
+  /** The process ids of the nodes, in the order of their numbers. */
+  get pids(): readonly number[] {
+    return this.nodes.map(({ pid }) => pid);
+  }
+
   /** kill -9. */
   kill(number: number): void {
     process.kill(this.node(number).pid, 'SIGKILL');

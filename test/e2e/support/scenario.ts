@@ -35,7 +35,7 @@ export function leavesNothingBehind(): void {
     expect(left.map(({ name, pid }) => `${name} (pid ${pid})`)).toEqual([]);
     // Fewer is no leak: what an earlier file has closed may still have been on its way out.
     const more = () => Object.entries(handles()).filter(([kind, count]) => count > (before[kind] ?? 0));
-    await eventually(() => expect(more()).toEqual([]), { timeoutMs: 5_000 });
+    await eventually(() => expect(more()).toEqual([]), { timeoutMs: 20_000 });
   });
 }
 

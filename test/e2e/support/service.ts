@@ -12,7 +12,8 @@ export type ServiceName = 'inventory' | 'orders' | 'payments';
 
 /** Long enough for a Node process to start on a busy machine. */
 const START_MS = 30_000;
-const REPORT_MS = 15_000;
+/** What leads to a report takes milliseconds, or a few seconds after a restart; the rest is for a busy machine. */
+const REPORT_MS = 30_000;
 
 export interface ServiceSetup {
   readonly databaseUrl: string;
@@ -30,6 +31,8 @@ export interface ServiceSetup {
 export class Service {
   readonly name: ServiceName;
   readonly address: string;
+  /** How coordinators name it when it is attached, as `participant/instanceId`; undefined where it only serves unary calls. */
+  readonly attachesAs: string | undefined;
   /** What it said about each call that it has answered, over all its lives. */
   readonly reports: CallReport[] = [];
   private readonly env: Readonly<Record<string, string>>;
@@ -42,6 +45,7 @@ export class Service {
     this.label = label;
     this.address = address;
     this.env = env;
+    this.attachesAs = env['SHOP_ATTACH'] === 'off' ? undefined : `${name}/${label}`;
   }
 
   /** Makes one that is not running yet. */
@@ -63,9 +67,13 @@ export class Service {
     return this.life;
   }
 
-  /** Starts it and waits until it takes calls. `holding`: the phases whose calls wait from the first one on. */
+  get isRunning(): boolean {
+    return this.life?.isRunning === true;
+  }
+
+  /** Starts it and waits until one coordinator knows it; the others may do so later (`World.untilAttached`). */
   async start(): Promise<void> {
-    if (this.life?.isRunning === true) throw new Error(`${this.label} is running already`);
+    if (this.isRunning) throw new Error(`${this.label} is running already`);
     const program = new Program({
       name: this.label,
       script: `samples/shop/${this.name}/main.js`,
@@ -120,14 +128,15 @@ export class Service {
   }
 
   async dispose(): Promise<void> {
-    if (this.life?.isRunning === true) await this.life.stop();
+    if (this.isRunning) await this.program.stop();
   }
 
   private async instruct(instruction: Instruction): Promise<void> {
     this.done = [];
     this.program.send(instruction);
-    await eventually(() =>
-      this.done.some(({ gate, phase }) => gate === instruction.gate && phase === instruction.phase),
+    await eventually(
+      () => this.done.some(({ gate, phase }) => gate === instruction.gate && phase === instruction.phase),
+      { timeoutMs: REPORT_MS },
     );
   }
 
