@@ -81,6 +81,8 @@ async function startPrivately(program, signal) {
         ...own,
         `--port=${port}`,
         '--bind-address=127.0.0.1',
+        // Two suites at a time, some with pools of dozens: the default of 151 is near.
+        '--max-connections=500',
         `--socket=${join(folder, 'server.sock')}`,
         `--pid-file=${join(folder, 'server.pid')}`,
       ],

@@ -8,9 +8,12 @@ import type { Coordinator } from './support/coordinator';
 import { proxied } from './support/proxied';
 import { leavesNothingBehind, scenario } from './support/scenario';
 import { carriers, type Service, type ServiceName } from './support/service';
-import { World } from './support/world';
+import { SETTLED_WITHIN_MS, World } from './support/world';
 
 leavesNothingBehind();
+
+/** Services without an address are waited for two seconds after a restart; on a busy machine they need more, and the order has the time. */
+const env = { TCC_CALLS_TRY_ATTEMPTS: '20' };
 
 /** kill -9 at each commit boundary. A proxy in front of the database finds the moment; the database itself is asked what is durable. */
 describe.each(carriers)('a coordinator on MySQL (%s)', (carrier) => {
@@ -25,8 +28,8 @@ describe.each(carriers)('a coordinator on MySQL (%s)', (carrier) => {
     world = await World.on('mysql', { carrier });
     const way = await proxied(world.databaseUrl);
     proxy = way.proxy;
-    tccd = await world.coordinator('tccd behind the proxy', { databaseUrl: way.url });
-    other = await world.coordinator('another tccd');
+    tccd = await world.coordinator('tccd behind the proxy', { databaseUrl: way.url, env });
+    other = await world.coordinator('another tccd', { env });
     await tccd.start();
     shop = await world.openShop([tccd, other]);
     tcc = world.client([tccd, other]);
@@ -41,8 +44,7 @@ describe.each(carriers)('a coordinator on MySQL (%s)', (carrier) => {
     scenario(
       `killed ${boundary.where} and restarted: the client hears ${boundary.end} (${boundary.shows})`,
       async () => {
-        const { program } = tccd;
-        if (!program.isRunning) await tccd.start();
+        await running(tccd);
         const order = world.order(boundary.order);
         const gid = order.orderId;
         let placed: Promise<string> | undefined;
@@ -57,15 +59,22 @@ describe.each(carriers)('a coordinator on MySQL (%s)', (carrier) => {
     );
   }
 
+  /** Starts it where the scenario before left it dead. It is brought to its boundary only when it has its services. */
+  async function running(coordinator: Coordinator): Promise<void> {
+    if (!coordinator.isRunning) await coordinator.start();
+    await world.untilAttached([coordinator]);
+  }
+
   describe('beside another one', () => {
     beforeAll(async () => {
       await other.start();
+      await world.untilAttached([other]);
     }, 60_000);
 
     for (const boundary of boundaries) {
       const end = boundary.durable === undefined ? 'nothing has happened' : `the other one ends it ${boundary.end}`;
       scenario(`killed ${boundary.where}, and the client gone: ${end} (${boundary.shows}, I11)`, async () => {
-        if (!tccd.program.isRunning) await tccd.start();
+        await running(tccd);
         const order = world.order(boundary.order);
         const gid = order.orderId;
         const lost = world.client([tccd]);
@@ -74,7 +83,9 @@ describe.each(carriers)('a coordinator on MySQL (%s)', (carrier) => {
         });
         await lost.close();
         const end = boundary.durable === undefined ? undefined : boundary.end;
-        await eventually(async () => expect(await world.rows.statusOf(gid)).toBe(end));
+        await eventually(async () => expect(await world.rows.statusOf(gid)).toBe(end), {
+          timeoutMs: SETTLED_WITHIN_MS,
+        });
         await world.expectBalancedBooks(tcc);
       });
     }

@@ -1,11 +1,10 @@
 import type { TccClient } from 'tcc-coordinator/client';
 
 import { placeOrder } from '../../samples/shop/place-order/place-order';
-import { eventually } from '../support/eventually';
 import { failureOf, rawClients } from '../support/raw-rpc';
 import type { TcpProxy } from '../support/tcp-proxy';
 import type { Coordinator } from './support/coordinator';
-import { Load, loadSeeds } from './support/load';
+import { Load, loadedEnv, loadSeeds } from './support/load';
 import { PrivateServer } from './support/private-server';
 import { proxied } from './support/proxied';
 import { leavesNothingBehind, scenario } from './support/scenario';
@@ -30,7 +29,7 @@ describe.each(carriers)('the database of a running coordinator (%s)', (carrier) 
     proxy = way.proxy;
     tccd = await world.coordinator('tccd', {
       databaseUrl: way.url,
-      env: { TCC_LOG_LEVEL: 'info', TCC_DATABASE_QUERY_TIMEOUT_MS: '1000', TCC_DATABASE_CONNECT_TIMEOUT_MS: '1000' },
+      env: { ...loadedEnv, TCC_DATABASE_QUERY_TIMEOUT_MS: '1000', TCC_DATABASE_CONNECT_TIMEOUT_MS: '1000' },
     });
     await tccd.start();
     shop = await world.openShop([tccd]);
@@ -71,7 +70,10 @@ describe.each(carriers)('the database of a running coordinator (%s)', (carrier) 
       await shop.payments.hold('confirm');
       const placed = placeOrder(tcc, order);
       // The row says CONFIRMING before the coordinator knows that it does: without the reply to that commit it confirms nothing.
-      await Promise.all([shop.orders.report(order.orderId, 'confirm'), shop.inventory.report(order.orderId, 'confirm')]);
+      await Promise.all([
+        shop.orders.report(order.orderId, 'confirm'),
+        shop.inventory.report(order.orderId, 'confirm'),
+      ]);
       proxy.refuse();
       await shop.payments.release('confirm');
       await shop.payments.report(order.orderId, 'confirm');
@@ -118,7 +120,7 @@ describe.each(PrivateServer.isWanted() ? carriers : [])('a database server that 
     jest.spyOn(console, 'log').mockImplementation(() => undefined);
     server = await PrivateServer.prepare();
     world = await World.on('mysql', { carrier, seeds: loadSeeds, serverUrl: server.url });
-    tccd = await world.coordinator('tccd', { env: { TCC_LOG_LEVEL: 'info' } });
+    tccd = await world.coordinator('tccd', { env: loadedEnv });
     await tccd.start();
     await world.openShop([tccd]);
     tcc = world.client([tccd]);

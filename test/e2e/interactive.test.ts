@@ -5,9 +5,12 @@ import { call, rawParticipant } from '../support/raw-rpc';
 import type { Coordinator } from './support/coordinator';
 import { leavesNothingBehind, scenario } from './support/scenario';
 import { ScriptedParticipant } from './support/scripted';
-import { grounds, World } from './support/world';
+import { grounds, SETTLED_WITHIN_MS, World } from './support/world';
 
 leavesNothingBehind();
+
+/** What must come before a deadline takes milliseconds; on a busy machine it has this much. */
+const DEADLINE_MS = 4_000;
 
 describe.each(grounds)('an interactive transaction on $database ($carrier)', ({ database, carrier }) => {
   let world: World;
@@ -34,8 +37,8 @@ describe.each(grounds)('an interactive transaction on $database ($carrier)', ({ 
   afterEach(async () => {
     stock.behave();
     points.behave();
-    await eventually(async () => expect(await world.rows.open()).toEqual([]));
-  }, 20_000);
+    await eventually(async () => expect(await world.rows.open()).toEqual([]), { timeoutMs: SETTLED_WITHIN_MS });
+  }, 40_000);
 
   /** What took effect at both: Try, Confirm, Cancel. */
   const effects = (gid: string) =>
@@ -70,7 +73,9 @@ describe.each(grounds)('an interactive transaction on $database ($carrier)', ({ 
       throw new Error('changed my mind');
     });
     await expect(failing).rejects.toThrow('changed my mind');
-    await eventually(async () => expect((await tcc.get(gid)).status).toBe('CANCELLED'));
+    await eventually(async () => expect((await tcc.get(gid)).status).toBe('CANCELLED'), {
+      timeoutMs: SETTLED_WITHIN_MS,
+    });
     expect(effects(gid)).toEqual([
       [1, 0, 1],
       [0, 0, 0],
@@ -86,7 +91,9 @@ describe.each(grounds)('an interactive transaction on $database ($carrier)', ({ 
       await tx.try('points', 'act');
     });
     await expect(failing).rejects.toMatchObject({ code: 'REFUSED', branchId: 'points-act' });
-    await eventually(async () => expect((await tcc.get(gid)).status).toBe('CANCELLED'));
+    await eventually(async () => expect((await tcc.get(gid)).status).toBe('CANCELLED'), {
+      timeoutMs: SETTLED_WITHIN_MS,
+    });
     expect(effects(gid)[0]).toEqual([1, 0, 1]);
   });
 
@@ -108,9 +115,11 @@ describe.each(grounds)('an interactive transaction on $database ($carrier)', ({ 
   scenario(
     'whose application dies after RegisterBranch is cancelled at its deadline, an empty rollback (I4, I10)',
     async () => {
-      const { gid } = await tcc.begin({ timeoutMs: 2_000 });
+      const { gid } = await tcc.begin({ timeoutMs: DEADLINE_MS });
       await tcc.registerBranch(gid, 'points', 'act');
-      await eventually(async () => expect((await tcc.get(gid)).status).toBe('CANCELLED'));
+      await eventually(async () => expect((await tcc.get(gid)).status).toBe('CANCELLED'), {
+        timeoutMs: DEADLINE_MS + SETTLED_WITHIN_MS,
+      });
       expect(points.callsOf(gid, 'cancel')).toBeGreaterThan(0);
       expect(effects(gid)[1]).toEqual([0, 0, 0]);
     },
@@ -131,7 +140,7 @@ describe.each(grounds)('an interactive transaction on $database ($carrier)', ({ 
     'races its Commit against its deadline: whoever wins, the answer, the journal and the participants agree (I6)',
     async () => {
       const race = async (index: number): Promise<string> => {
-        const { gid, deadlineAtMs } = await tcc.begin({ gid: `race-${index}`, timeoutMs: 3_000 });
+        const { gid, deadlineAtMs } = await tcc.begin({ gid: `race-${index}`, timeoutMs: DEADLINE_MS });
         await tcc.try(gid, 'stock', 'act');
         // From before the deadline to well after it; the database's clock is this machine's.
         const offsetMs = (index - 12) * 10;
@@ -140,7 +149,7 @@ describe.each(grounds)('an interactive transaction on $database ($carrier)', ({ 
           ({ status }) => status,
           (error: unknown) => (error instanceof TimedOutError ? 'CANCELLED' : String(error)),
         );
-        await eventually(async () => expect((await tcc.get(gid)).status).toBe(said));
+        await eventually(async () => expect((await tcc.get(gid)).status).toBe(said), { timeoutMs: SETTLED_WITHIN_MS });
         expect(effects(gid)[0]).toEqual(said === 'CONFIRMED' ? [1, 1, 0] : [1, 0, 1]);
         return said;
       };

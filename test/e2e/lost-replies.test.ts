@@ -1,9 +1,10 @@
 import { RefusedError, type TccClient } from 'tcc-coordinator/client';
 
 import { placeOrder } from '../../samples/shop/place-order/place-order';
+import { eventually } from '../support/eventually';
 import type { TcpProxy } from '../support/tcp-proxy';
 import type { Coordinator } from './support/coordinator';
-import { Load, loadSeeds } from './support/load';
+import { Load, loadedEnv, loadSeeds } from './support/load';
 import { proxied } from './support/proxied';
 import { leavesNothingBehind, scenario } from './support/scenario';
 import { carriers } from './support/service';
@@ -50,7 +51,7 @@ describe.each(carriers)('a coordinator whose words with the database get lost (%
     proxy = way.proxy;
     const tccd: Coordinator = await world.coordinator('tccd', {
       databaseUrl: way.url,
-      env: { TCC_LOG_LEVEL: 'info' },
+      env: loadedEnv,
     });
     await tccd.start();
     await world.openShop([tccd]);
@@ -66,7 +67,7 @@ describe.each(carriers)('a coordinator whose words with the database get lost (%
     proxy.dropRequests(0);
     proxy.dropRepliesAfter(0);
     await world.expectBalancedBooks(tcc);
-  }, 30_000);
+  }, 40_000);
 
   for (const { what, arm } of whileBuying) {
     scenario(`${what} is lost: the order is bought, once (I8, I9)`, async () => {
@@ -97,10 +98,11 @@ describe.each(carriers)('a coordinator whose words with the database get lost (%
       proxy.dropRepliesAfter((sql) => (COMMIT.test(sql) || CONFIRM.test(sql) || FINISH.test(sql)) && ++seen % 10 === 0);
       const load = new Load(tcc, { prefix: 'lossy', atOnce: 8 });
       await load.untilPlaced(60);
+      // How many orders share a commit, and so how many commits there are, is the machine's matter.
+      await eventually(() => proxy.lost > before + 3, { timeoutMs: 30_000 });
       await load.stop();
       proxy.dropRepliesAfter(0);
       expect(load.failed).toEqual([]);
-      expect(proxy.lost).toBeGreaterThan(before + 3);
       await world.expectBalancedBooks(tcc, load.gids);
     },
   );

@@ -3,7 +3,7 @@ import type { TccClient } from 'tcc-coordinator/client';
 import { placeOrder } from '../../samples/shop/place-order/place-order';
 import { eventually } from '../support/eventually';
 import type { Coordinator } from './support/coordinator';
-import { Load, loadSeeds } from './support/load';
+import { Load, loadedEnv, loadSeeds } from './support/load';
 import { leavesNothingBehind, scenario } from './support/scenario';
 import { World } from './support/world';
 
@@ -22,7 +22,7 @@ describe('three coordinators on one host', () => {
 
   beforeAll(async () => {
     world = await World.on('mysql', { carrier: 'stream', seeds: loadSeeds });
-    const env = { TCC_LOG_LEVEL: 'info' };
+    const env = loadedEnv;
     const names = ['first tccd', 'second tccd', 'third tccd'];
     coordinators = await Promise.all(names.map((name) => world.coordinator(name, { env })));
     await Promise.all(coordinators.map((each) => each.start()));
@@ -36,7 +36,7 @@ describe('three coordinators on one host', () => {
   afterAll(() => world.close(), 60_000);
 
   scenario('services that were told of one are attached to all: each buys orders by itself', async () => {
-    await eventually(() => buysThroughEach('told'), { timeoutMs: 20_000, everyMs: 200 });
+    await eventually(() => buysThroughEach('told'), { timeoutMs: 40_000, everyMs: 200 });
   });
 
   scenario(
@@ -58,7 +58,7 @@ describe('three coordinators on one host', () => {
 
   scenario('the killed one is started again: services come back to it by themselves', async () => {
     await coordinators[1]?.start();
-    await eventually(() => buysThroughEach('back'), { timeoutMs: 20_000, everyMs: 200 });
+    await eventually(() => buysThroughEach('back'), { timeoutMs: 40_000, everyMs: 200 });
     await world.expectBalancedBooks(first(direct));
   });
 

@@ -10,6 +10,13 @@ import { grounds, World } from './support/world';
 
 leavesNothingBehind();
 
+/**
+ * What a call of these coordinators may take, and two of them make a Try fail. The order with a deadline has less than one: it must have
+ * sent its Trys by then, on a busy machine too, and its deadline must come before the end of the first call.
+ */
+const CALL_MS = 2_500;
+const DEADLINE_MS = 2_000;
+
 /** Real orders over three services in processes of their own; after each scenario the books balance. */
 describe.each(grounds)('the shop on $database ($carrier)', ({ database, carrier }) => {
   let world: World;
@@ -20,11 +27,13 @@ describe.each(grounds)('the shop on $database ($carrier)', ({ database, carrier 
 
   beforeAll(async () => {
     world = await World.on(database, { carrier });
-    tccd = await world.coordinator('tccd', { env: { TCC_CALLS_TIMEOUT_MS: '1000', TCC_CALLS_TRY_ATTEMPTS: '2' } });
+    tccd = await world.coordinator('tccd', {
+      env: { TCC_CALLS_TIMEOUT_MS: String(CALL_MS), TCC_CALLS_TRY_ATTEMPTS: '2' },
+    });
     await tccd.start();
     shop = await world.openShop([tccd]);
     tcc = world.client([tccd]);
-    admin = new AdminClient({ addresses: [tccd.address], timeoutMs: 5_000 });
+    admin = new AdminClient({ addresses: [tccd.address], timeoutMs: 20_000 });
   }, 60_000);
 
   afterAll(async () => {
@@ -34,7 +43,7 @@ describe.each(grounds)('the shop on $database ($carrier)', ({ database, carrier 
 
   afterEach(async () => {
     await world.expectBalancedBooks(tcc);
-  }, 30_000);
+  }, 40_000);
 
   scenario('an order that all three services accept is bought', async () => {
     const order = world.order({ quantity: 2 });
@@ -79,17 +88,20 @@ describe.each(grounds)('the shop on $database ($carrier)', ({ database, carrier 
     async () => {
       const order = world.order();
       await shop.payments.hold('try');
-      await expect(placeOrder(tcc, order, { timeoutMs: 800 })).rejects.toBeInstanceOf(TimedOutError);
+      await expect(placeOrder(tcc, order, { timeoutMs: DEADLINE_MS })).rejects.toBeInstanceOf(TimedOutError);
       const cancel = await shop.payments.report(order.orderId, 'cancel');
       await shop.payments.release('try');
       const late = await shop.payments.report(order.orderId, 'try');
       expect(cancel).toMatchObject({ answer: 'OK', detail: 'EMPTY_ROLLBACK' });
       expect(late.answer).toBe('refused');
       expect(late.detail).toContain('HANGING_REFUSED');
-      const { attempts } = await admin.getTransaction(order.orderId);
-      expect(attempts).toContainEqual(
-        expect.objectContaining({ branchId: 'payments-pay', phase: 'cancel', code: 'EMPTY_ROLLBACK' }),
-      );
+      // The service has said what it answered; the coordinator writes it down when it has heard it.
+      await eventually(async () => {
+        const { attempts } = await admin.getTransaction(order.orderId);
+        expect(attempts).toContainEqual(
+          expect.objectContaining({ branchId: 'payments-pay', phase: 'cancel', code: 'EMPTY_ROLLBACK' }),
+        );
+      });
     },
   );
 
@@ -99,7 +111,9 @@ describe.each(grounds)('the shop on $database ($carrier)', ({ database, carrier 
       const order = world.order();
       await shop.payments.kill();
       const placing = failureOf(placeOrder(tcc, order));
-      await eventually(async () => (await world.rows.statusOf(order.orderId)) === 'CANCELLING');
+      await eventually(async () => (await world.rows.statusOf(order.orderId)) === 'CANCELLING', {
+        timeoutMs: 2 * CALL_MS + 15_000,
+      });
       await shop.payments.start();
       expect(await placing).toMatchObject({ code: 'CANCELLED', reason: { code: 'UNREACHABLE' } });
       const cancel = await shop.payments.report(order.orderId, 'cancel');
@@ -114,7 +128,9 @@ describe.each(grounds)('the shop on $database ($carrier)', ({ database, carrier 
       shop.payments.freeze();
       const placing = failureOf(placeOrder(tcc, order));
       try {
-        await eventually(async () => (await world.rows.statusOf(order.orderId)) === 'CANCELLING');
+        await eventually(async () => (await world.rows.statusOf(order.orderId)) === 'CANCELLING', {
+          timeoutMs: 2 * CALL_MS + 15_000,
+        });
       } finally {
         shop.payments.thaw();
       }

@@ -8,7 +8,7 @@ import type { TccClient } from 'tcc-coordinator/client';
 import { eventually } from '../support/eventually';
 import { call, rawClients } from '../support/raw-rpc';
 import type { Coordinator } from './support/coordinator';
-import { Load, loadSeeds } from './support/load';
+import { Load, loadedEnv, loadSeeds } from './support/load';
 import { freeAddress } from './support/ports';
 import { leavesNothingBehind, scenario } from './support/scenario';
 import { ScriptedParticipant } from './support/scripted';
@@ -25,7 +25,7 @@ describe.each(carriers)('participants with several instances (%s)', (carrier) =>
 
   beforeAll(async () => {
     world = await World.on('mysql', { carrier, seeds: loadSeeds });
-    tccd = await world.coordinator('tccd', { env: { TCC_LOG_LEVEL: 'info' } });
+    tccd = await world.coordinator('tccd', { env: loadedEnv });
     await tccd.start();
     await world.openShop([tccd]);
     // The shop's inventory is instance 1; these two come beside it.
@@ -39,10 +39,11 @@ describe.each(carriers)('participants with several instances (%s)', (carrier) =>
   scenario('share the calls', async () => {
     const load = new Load(tcc, { prefix: 'shared', atOnce: 8 });
     await load.untilPlaced(60);
+    // Whoever is slow gets less: how much is the machine's matter, and unit tests hold the rule itself.
+    const tries = () => instances.map(({ reports }) => reports.filter(({ phase }) => phase === 'try').length);
+    await eventually(() => expect(Math.min(...tries())).toBeGreaterThan(20), { timeoutMs: 30_000 });
     await load.stop();
     expect(load.failed).toEqual([]);
-    const tries = instances.map(({ reports }) => reports.filter(({ phase }) => phase === 'try').length);
-    for (const count of tries) expect(count).toBeGreaterThan(load.placed.length / 6);
     await world.expectBalancedBooks(tcc, load.gids);
   });
 

@@ -3,10 +3,11 @@ import type { TccClient } from 'tcc-coordinator/client';
 import { openDatabase } from '../../samples/shop/database/open';
 import { seeded } from '../../chaos/lab/chance';
 import type { Coordinator } from './support/coordinator';
-import { Load, loadSeeds } from './support/load';
+import { Load } from './support/load';
 import { leavesNothingBehind, scenario } from './support/scenario';
 import type { Service, ServiceName } from './support/service';
-import { World } from './support/world';
+import { openSqliteShop } from './support/sqlite-shop';
+import type { World } from './support/world';
 
 leavesNothingBehind();
 
@@ -31,11 +32,7 @@ describe('a shop on embedded SQLite, all of whose processes are killed with -9 a
   let tcc: TccClient;
 
   beforeEach(async () => {
-    world = await World.on('sqlite', { seeds: loadSeeds });
-    tccd = await world.coordinator('tccd', { env: { TCC_LOG_LEVEL: 'info' } });
-    await tccd.start();
-    shop = await world.openShop([tccd]);
-    tcc = world.client([tccd]);
+    ({ world, tccd, shop, tcc } = await openSqliteShop());
   }, 60_000);
 
   afterEach(() => world.close(), 60_000);

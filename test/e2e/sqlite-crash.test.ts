@@ -3,10 +3,11 @@ import { CancelledError, type TccClient } from 'tcc-coordinator/client';
 import { placeOrder } from '../../samples/shop/place-order/place-order';
 import { eventually } from '../support/eventually';
 import type { Coordinator } from './support/coordinator';
-import { Load, loadSeeds } from './support/load';
+import { Load } from './support/load';
 import { leavesNothingBehind, scenario } from './support/scenario';
 import type { Service, ServiceName } from './support/service';
-import { World } from './support/world';
+import { openSqliteShop } from './support/sqlite-shop';
+import type { World } from './support/world';
 
 leavesNothingBehind();
 
@@ -18,11 +19,7 @@ describe('a coordinator on embedded SQLite', () => {
   let tcc: TccClient;
 
   beforeAll(async () => {
-    world = await World.on('sqlite', { seeds: loadSeeds });
-    tccd = await world.coordinator('tccd', { env: { TCC_LOG_LEVEL: 'info' } });
-    await tccd.start();
-    shop = await world.openShop([tccd]);
-    tcc = world.client([tccd]);
+    ({ world, tccd, shop, tcc } = await openSqliteShop());
   }, 60_000);
 
   afterAll(() => world.close(), 60_000);

@@ -16,6 +16,9 @@ import { leavesNothingBehind, scenario } from './support/scenario';
 
 leavesNothingBehind();
 
+/** A Node process that starts on a busy machine, with its migrations. */
+const START_MS = 30_000;
+
 describe('tccd at its start', () => {
   let folder: string;
 
@@ -82,7 +85,7 @@ describe('tccd at its start', () => {
   scenario('without any setting it runs on an SQLite file where it stands', async () => {
     const address = await freeAddress();
     const program = new Program(tccd(['--listen', address]));
-    await eventually(() => accepts(address), { timeoutMs: 20_000 });
+    await eventually(() => accepts(address), { timeoutMs: START_MS });
     expect(await program.stop()).toEqual({ code: 0, signal: null });
     const { code, program: status } = await runToEnd(tccd(['migrate', '--status']));
     expect(code).toBe(0);
@@ -121,7 +124,7 @@ describe('tccd at its start', () => {
         expect(after.program.stdout).not.toContain('to come');
 
         const program = new Program(tccd([], env));
-        await eventually(() => accepts(env.TCC_LISTEN), { timeoutMs: 20_000 });
+        await eventually(() => accepts(env.TCC_LISTEN), { timeoutMs: START_MS });
         expect(await program.stop()).toEqual({ code: 0, signal: null });
       },
     );
@@ -166,6 +169,11 @@ describe('tccd at its start', () => {
 
     beforeEach(() => proxy.refuse());
 
+    const saysItWaits = (program: Program) =>
+      eventually(() => program.output.includes('the database cannot be reached; trying again'), {
+        timeoutMs: START_MS,
+      });
+
     afterAll(async () => {
       await proxy.stop();
       await database.drop();
@@ -174,15 +182,15 @@ describe('tccd at its start', () => {
     scenario('it says so and tries again, and comes up when the database does', async () => {
       const address = await freeAddress();
       const program = new Program(tccd([], { ...env, TCC_LISTEN: address }));
-      await eventually(() => program.output.includes('the database cannot be reached; trying again'));
+      await saysItWaits(program);
       proxy.resume();
-      await eventually(() => accepts(address), { timeoutMs: 20_000 });
+      await eventually(() => accepts(address), { timeoutMs: START_MS });
       expect(await program.stop()).toEqual({ code: 0, signal: null });
     });
 
     scenario('it leaves when it is told to stop while it waits', async () => {
       const program = new Program(tccd([], { ...env, TCC_LISTEN: await freeAddress() }));
-      await eventually(() => program.output.includes('the database cannot be reached; trying again'));
+      await saysItWaits(program);
       expect(await program.stop()).toEqual({ code: 0, signal: null });
     });
 

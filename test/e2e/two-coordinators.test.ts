@@ -3,17 +3,17 @@ import type { TccClient } from 'tcc-coordinator/client';
 import { placeOrder } from '../../samples/shop/place-order/place-order';
 import { eventually } from '../support/eventually';
 import type { Coordinator } from './support/coordinator';
-import { Load, loadSeeds } from './support/load';
+import { Load, loadedEnv, loadSeeds } from './support/load';
 import { leavesNothingBehind, scenario } from './support/scenario';
 import { carriers, type Service, type ServiceName } from './support/service';
-import { World } from './support/world';
+import { SETTLED_WITHIN_MS, World } from './support/world';
 
 leavesNothingBehind();
 
 const AT_ONCE = 8;
 
 /** Per-transaction lines would cost more than the transactions. */
-const env = { TCC_LOG_LEVEL: 'info', TCC_DRAIN_MS: '3000' };
+const env = { ...loadedEnv, TCC_DRAIN_MS: '3000' };
 
 describe.each(carriers)('two coordinators on one database, under load (%s)', (carrier) => {
   let world: World;
@@ -43,6 +43,7 @@ describe.each(carriers)('two coordinators on one database, under load (%s)', (ca
       await first.kill();
       await Promise.all(loads.map((each) => each.untilPlaced(40)));
       await first.start();
+      await world.untilAttached([first]);
       await Promise.all(loads.map((each) => each.untilPlaced(20)));
       await expectAllBought(loads);
     },
@@ -58,10 +59,13 @@ describe.each(carriers)('two coordinators on one database, under load (%s)', (ca
         first.freeze();
         try {
           // Whatever it had in hand, the other one has ended meanwhile.
-          await eventually(async () => {
-            const open = new Set(await world.rows.open());
-            expect(under.filter((gid) => open.has(gid))).toEqual([]);
-          });
+          await eventually(
+            async () => {
+              const open = new Set(await world.rows.open());
+              expect(under.filter((gid) => open.has(gid))).toEqual([]);
+            },
+            { timeoutMs: SETTLED_WITHIN_MS },
+          );
         } finally {
           first.thaw();
         }
@@ -77,6 +81,8 @@ describe.each(carriers)('two coordinators on one database, under load (%s)', (ca
     for (const tccd of [first, second]) {
       expect(await tccd.stop()).toEqual({ code: 0, signal: null });
       await tccd.start();
+      // The next one goes when this one can work, as in a rolling update.
+      await world.untilAttached([tccd]);
       await Promise.all(loads.map((each) => each.untilPlaced(15)));
     }
     await expectAllBought(loads);
@@ -92,10 +98,13 @@ describe.each(carriers)('two coordinators on one database, under load (%s)', (ca
       await eventually(async () => (await world.rows.statusOf(order.orderId)) === 'CONFIRMING');
       expect(await first.stop()).toEqual({ code: 0, signal: null });
       await shop.payments.release('confirm');
-      await eventually(async () => (await world.rows.statusOf(order.orderId)) === 'CONFIRMED');
+      await eventually(async () => (await world.rows.statusOf(order.orderId)) === 'CONFIRMED', {
+        timeoutMs: SETTLED_WITHIN_MS,
+      });
       await alone.close();
       await placed;
       await first.start();
+      await world.untilAttached([first]);
       await world.expectBalancedBooks(tcc);
     },
   );

@@ -44,6 +44,7 @@ export class TcpProxy {
   private dropEveryMs = 0;
   private loseReplyOf: (sql: string) => boolean = () => false;
   private loseRequestOf: (sql: string) => boolean = () => false;
+  private replyWasLost: () => void = () => undefined;
   private losses = 0;
   private holds = 0;
   private readonly target: ProxyTarget;
@@ -118,9 +119,13 @@ export class TcpProxy {
     this.dropEveryMs = everyMs;
   }
 
-  /** The server gets the statement and does it; its reply is swallowed and the connection cut. 0 disarms. */
-  dropRepliesAfter(match: StatementMatch): void {
+  /**
+   * The server gets the statement and does it; its reply is swallowed and the connection cut. 0 disarms. `then` is called in the moment
+   * of each cut, before anybody can hear of it.
+   */
+  dropRepliesAfter(match: StatementMatch, then: () => void = () => undefined): void {
     this.loseReplyOf = matcher(match);
+    this.replyWasLost = then;
   }
 
   /** The connection is cut before the statement reaches the server. 0 disarms. */
@@ -184,6 +189,7 @@ export class TcpProxy {
       if (link.lostReply !== undefined) {
         if (!link.lostReply.isOver(chunk)) continue;
         this.lose(link);
+        this.replyWasLost();
         return;
       }
       await this.pass(link.client, chunk);

@@ -52,7 +52,10 @@ describe('two coordinators on one database', () => {
   let url: string;
   beforeEach(async () => {
     url = house.newUrl();
-    [one, two] = [await house.coordinator(url, '--drain-ms', '300'), await house.coordinator(url)];
+    // A participant without a stream is waited for two seconds after the start; on a busy machine it comes later, and is called again.
+    const patient = ['--calls-try-attempts', '50'];
+    one = await house.coordinator(url, '--drain-ms', '300', ...patient);
+    two = await house.coordinator(url, ...patient);
   });
 
   test('a participant that was told of one attaches to both, and each calls it over its own stream', async () => {
@@ -88,11 +91,9 @@ describe('two coordinators on one database', () => {
   });
 
   test('a call at a coordinator to which nobody is attached has no address to go to, and waits for the attachment', async () => {
-    const raw = await house.instance(one.address);
-    raw.answer = yes;
+    await house.willing(one.address);
     const outcome = two.execute('not-yet', {});
-    const other = await house.instance(two.address);
-    other.answer = yes;
+    await house.willing(two.address);
     expect((await outcome).status).toBe(confirmed);
     const [branch] = (await outcome).branches;
     expect(branch?.lastError ?? '').not.toContain('INTERNAL');
@@ -102,7 +103,7 @@ describe('two coordinators on one database', () => {
     const silent = await house.instance(one.address);
     const outcome = one.execute('half-way').catch(() => 'unavailable');
     await eventually(() => silent.calls.length === 1, { everyMs: 2 });
-    (await house.instance(two.address)).answer = yes;
+    await house.willing(two.address);
     await one.stop();
     expect(await outcome).toBe('unavailable');
     expect(await two.statusOf('half-way')).toBe(confirmed);
@@ -165,13 +166,14 @@ describe('a coordinator that stops', () => {
   });
 
   test('does not wait for an instance that never answers longer than it drains', async () => {
-    const one = await house.coordinator(house.newUrl(), '--drain-ms', '200');
+    const one = await house.coordinator(house.newUrl(), '--drain-ms', '200', '--calls-timeout-ms', '30000');
     const instance = await house.instance(one.address);
     const outcome = one.execute('never').catch(() => 'failed');
     await eventually(() => instance.calls.length === 1, { everyMs: 2 });
     const startedMs = performance.now();
     await one.daemon.stop();
-    expect(performance.now() - startedMs).toBeLessThan(4_000);
+    // The call may take 30 s, and by default it would have drained for 10 s.
+    expect(performance.now() - startedMs).toBeLessThan(8_000);
     expect(await outcome).toBe('failed');
     await instance.ended;
   });
@@ -182,9 +184,8 @@ test('a participant whose coordinator accepts connections and says nothing is st
   const proxy = await startTcpProxy({ host: '127.0.0.1', port: one.port });
   house.later(() => proxy.stop());
   proxy.pause();
-  const startedMs = performance.now();
   const { participant, lines } = await start({ coordinators: [`127.0.0.1:${proxy.port}`] });
-  expect(performance.now() - startedMs).toBeLessThan(8_000);
+  expect(attachedTo(lines)).toEqual([]);
   proxy.resume();
   await eventually(() => attachedTo(lines).length === 1);
   expect(await one.statusOf('after-all')).toBe(confirmed);

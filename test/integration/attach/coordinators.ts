@@ -12,8 +12,9 @@ import type { ExecuteResponse__Output } from '../../../src/wire/generated/tcc/v1
 import type { GetResponse__Output } from '../../../src/wire/generated/tcc/v1/GetResponse';
 import type { ListParticipantsResponse__Output } from '../../../src/wire/generated/tcc/v1/ListParticipantsResponse';
 import type { Transaction__Output } from '../../../src/wire/generated/tcc/v1/Transaction';
+import { freeAddress } from '../../e2e/support/ports';
 import { call, rawClients, type RawClients } from '../../support/raw-rpc';
-import { RawInstance } from './raw-instance';
+import { RawInstance, yes } from './raw-instance';
 
 export interface NewBranch {
   readonly participant?: string;
@@ -96,9 +97,10 @@ export class House {
     return `sqlite:${join(this.folder, `${(this.files += 1)}.sqlite`)}`;
   }
 
+  /** One that listens where nobody else will while it is away, so that another life can come back there. */
   async coordinator(url = this.newUrl(), ...args: readonly string[]): Promise<Coordinator> {
     const { config } = loadConfig({
-      args: ['--listen', '127.0.0.1:0', '--database-url', url, ...args],
+      args: ['--listen', await freeAddress(), '--database-url', url, ...args],
       env: {},
       readFile: () => '',
       defaultCoordinatorId: () => 'test',
@@ -109,8 +111,16 @@ export class House {
     return coordinator;
   }
 
+  /** One that answers no call, until it is told to. */
   async instance(address: string, ...hello: Parameters<RawInstance['hello']>): Promise<RawInstance> {
     return this.stranger(address).hello(...hello);
+  }
+
+  /** One that says yes to everything, from the first call on: that may come together with the welcome. */
+  async willing(address: string, ...hello: Parameters<RawInstance['hello']>): Promise<RawInstance> {
+    const instance = this.stranger(address);
+    instance.answer = yes;
+    return instance.hello(...hello);
   }
 
   /** A stream that has not said hello. */

@@ -8,7 +8,6 @@ import { tccV1 } from '../../../src/wire/proto';
 import { eventually } from '../../support/eventually';
 import { startTcpProxy, type TcpProxy } from '../../support/tcp-proxy';
 import { type Coordinator, House } from './coordinators';
-import { yes } from './raw-instance';
 
 const house = new House();
 let coordinator: Coordinator;
@@ -269,7 +268,7 @@ describe('a participant that stops under load', () => {
     // A timer may fire a moment early. By default it would have waited 10 s.
     expect(tookMs).toBeGreaterThan(290);
     expect(tookMs).toBeLessThan(8_000);
-    (await house.instance(coordinator.address)).answer = yes;
+    await house.willing(coordinator.address);
     await outcome;
   });
 

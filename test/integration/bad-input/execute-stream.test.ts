@@ -174,7 +174,8 @@ test('a request that comes in 30,000 pieces is put together or refused, and soon
   const piece = delimited(3, delimited(3, Buffer.alloc(0)));
   const startedMs = performance.now();
   const { replies } = await exchange(entryOf(Buffer.concat([id(1), ...Array<Buffer>(30_000).fill(piece)])));
-  expect(performance.now() - startedMs).toBeLessThan(2_000);
+  // It takes some milliseconds; putting it together piece by piece anew would take far longer than a busy machine.
+  expect(performance.now() - startedMs).toBeLessThan(8_000);
   expect(replies).toEqual([expect.objectContaining({ id: 1, outcome: 'INVALID_ARGUMENT' })]);
 });
 

@@ -39,7 +39,7 @@ export function messagesOf(body: Buffer): Buffer[] {
 }
 
 /** Above any wait that a server under test may need; a call that has not ended by then is given up as silent. */
-const SILENT_MS = 15_000;
+const SILENT_MS = 40_000;
 
 export class RawConnection {
   readonly session: ClientHttp2Session;
@@ -92,6 +92,8 @@ export class RawCall {
       let broken = false;
       const silence = setTimeout(() => stream.close(), SILENT_MS);
       stream.on('error', () => (broken = true));
+      // What the server has ended is half open, and not closed, until this side ends as well.
+      stream.on('end', () => stream.end());
       stream.on('close', () => {
         clearTimeout(silence);
         this.isOver = true;

@@ -1,9 +1,15 @@
-import type { ServiceError } from '@grpc/grpc-js';
+import { credentials, type ServiceError } from '@grpc/grpc-js';
 
 import type { Signal } from '../../../src/lib/abort';
 import { TccError } from '../../../src/lib/errors';
 import type { RpcOptions } from '../../../src/rpc/server';
-import { createClient } from '../../../src/sdk/client/index';
+import { systemClock } from '../../../src/lib/clock';
+import { silentLogger } from '../../../src/lib/logger';
+import { systemRandom } from '../../../src/lib/random';
+import { TccClient } from '../../../src/sdk/client/client';
+import { Failover } from '../../../src/sdk/client/failover';
+import { StreamTransport } from '../../../src/sdk/client/stream-transport';
+import { GrpcTransport } from '../../../src/sdk/client/transport';
 import { MOST_FRAME_ENTRIES } from '../../../src/wire/execute-stream';
 import type { ExecuteStreamReply__Output } from '../../../src/wire/generated/tcc/v1/ExecuteStreamReply';
 import type { ExecuteStreamResponse__Output } from '../../../src/wire/generated/tcc/v1/ExecuteStreamResponse';
@@ -141,31 +147,89 @@ test('an idle stream does not hold the server up', async () => {
   expect(await ended).toMatchObject({ reason: 'DRAINING' });
 });
 
-test('the SDK client has thousands of calls answered on one stream', async () => {
-  const fakes: Fakes = {
-    transactions: {
-      execute: ({ gid, branches }) =>
-        Promise.resolve(
-          trying(gid, {
-            state: { status: 'CONFIRMED', decidedAt: 1_700_000_000_001, finishedAt: 1_700_000_000_002 },
-            name: String(branches[0]?.payload.data.length),
-          }),
-        ),
-    },
+/** The SDK's client, and how many of its calls went by unary calls. */
+function client(server: Harness) {
+  const unary = new GrpcTransport({ credentials: credentials.createInsecure() }, { clock: systemClock });
+  const sent = jest.spyOn(unary, 'send');
+  const transport = new StreamTransport({ unary, clock: systemClock });
+  const addresses = [server.address];
+  const deps = { transport, clock: systemClock, random: systemRandom, logger: silentLogger };
+  return {
+    tcc: new TccClient({ addresses }, new Failover({ addresses }, deps)),
+    unaryCalls: () => sent.mock.calls.length,
   };
-  // The default: the client fills frames of a megabyte, and goes over to unary calls where they are refused.
-  const server = await serve(fakes, { messageBytes: 4 * 1024 * 1024 });
-  const tcc = createClient({ addresses: [server.address] });
-  const payload = { bytes: Buffer.alloc(1_000), contentType: 'application/x-own' };
-  const wanted = Array.from({ length: 3_000 }, (_, index) => `order-${index}`);
-  const branches = [{ participant: 'inventory', action: 'deduct', payload }];
-  const views = await Promise.all(wanted.map((gid) => tcc.execute({ gid, branches })));
-  expect(views.map(({ gid }) => gid)).toEqual(wanted);
-  expect(views[0]).toMatchObject({
-    name: '1000',
-    status: 'CONFIRMED',
-    decidedAtMs: 1_700_000_000_001,
-    createdAtMs: 1_000,
-  });
+}
+
+const branchesOf = (bytes: number) => {
+  const payload = { bytes: Buffer.alloc(bytes), contentType: 'application/x-own' };
+  return [{ participant: 'inventory', action: 'deduct', payload }];
+};
+
+/** Confirms everything at once; the name says how large the payload was. */
+const confirming: Fakes = {
+  transactions: {
+    execute: ({ gid, branches }) =>
+      Promise.resolve(
+        trying(gid, {
+          state: { status: 'CONFIRMED', decidedAt: 1_700_000_000_001, finishedAt: 1_700_000_000_002 },
+          name: String(branches[0]?.payload.data.length),
+        }),
+      ),
+  },
+};
+
+const MIB = 1024 * 1024;
+
+test.each([
+  ['the smallest that may be set', 64 * 1024],
+  ['less than a frame of the client', MIB / 2],
+  ['the default', 4 * MIB],
+])(
+  'with a message limit of %s, the SDK client has thousands of calls answered on its stream',
+  async (_, messageBytes) => {
+    const server = await serve(confirming, { messageBytes });
+    const { tcc, unaryCalls } = client(server);
+    const wanted = Array.from({ length: 3_000 }, (_order, index) => `order-${index}`);
+    for (const round of ['a', 'b']) {
+      const gids = wanted.map((name) => `${name}-${round}`);
+      const views = await Promise.all(gids.map((gid) => tcc.execute({ gid, branches: branchesOf(1_000) })));
+      expect(views.map(({ gid }) => gid)).toEqual(gids);
+      expect(views[0]).toMatchObject({
+        name: '1000',
+        status: 'CONFIRMED',
+        decidedAtMs: 1_700_000_000_001,
+        createdAtMs: 1_000,
+      });
+    }
+    expect(unaryCalls()).toBe(0);
+    await tcc.close();
+  },
+);
+
+test('a request above the message limit fails by itself, with an error that says so', async () => {
+  const server = await serve(confirming, { messageBytes: 100_000 });
+  const { tcc, unaryCalls } = client(server);
+  const orders = [1_000, 100_000, 1_000].map((bytes) => tcc.execute({ branches: branchesOf(bytes) }));
+  expect(await Promise.allSettled(orders)).toMatchObject([
+    { value: { status: 'CONFIRMED' } },
+    {
+      reason: {
+        name: 'TccRequestError',
+        code: 'REQUEST_TOO_LARGE',
+        message: expect.stringMatching(/larger than .* \(its limits\.messageBytes\): .*100000/) as string,
+      },
+    },
+    { value: { status: 'CONFIRMED' } },
+  ]);
+  // The others were not driven away from the stream by it, and neither is what comes later.
+  await tcc.execute({ branches: branchesOf(1_000) });
+  expect(unaryCalls()).toBe(1);
+  await tcc.close();
+});
+
+test('a request that this side may not even send has the same error', async () => {
+  const server = await serve(confirming, { messageBytes: 64 * MIB });
+  const { tcc } = client(server);
+  await expect(tcc.execute({ branches: branchesOf(5 * MIB) })).rejects.toMatchObject({ code: 'REQUEST_TOO_LARGE' });
   await tcc.close();
 });

@@ -107,9 +107,13 @@ describe.each(targets)('the fence on $name', (target) => {
     expect((await run('try')).payload).toMatchObject({ contentType: 'text/plain' });
   });
 
-  test('a reply larger than the bound rolls the Try back', async () => {
+  test('a reply larger than the bound rolls the Try back and refuses it', async () => {
     const small = createFence({ dialect: target.dialect, maxReplyBytes: 16 });
-    await expect(run('try', 'x'.repeat(15), small)).rejects.toThrow('the reply has 17 bytes, and the fence keeps 16');
+    await expect(run('try', 'x'.repeat(15), small)).rejects.toMatchObject({
+      name: 'Refused',
+      status: 'RESOURCE_EXHAUSTED',
+      message: 'the reply has 17 bytes, and the fence keeps 16',
+    });
     expect(await row()).toBeUndefined();
     expect(await stock()).toEqual([10, 0]);
   });
@@ -118,6 +122,12 @@ describe.each(targets)('the fence on $name', (target) => {
     const bytes = new Uint8Array(65_536).fill(7);
     await run('try', { bytes, contentType: 'a/b' });
     expect((await run('try')).payload?.bytes).toHaveLength(65_536);
+  });
+
+  test('what a Confirm or a Cancel returns may be anything, and goes nowhere', async () => {
+    await run('try');
+    expect(await run('confirm', 1n)).toMatchObject({ fence: 'FRESH', payload: undefined });
+    expect(await stock()).toEqual([9, 0]);
   });
 
   test('a Cancel without a Try is an empty rollback without business effect', async () => {

@@ -12,14 +12,16 @@ const mysql = sqlDatabases().filter(({ name }) => name === 'mysql');
 describe.each(mysql)('the journal when the way to $name fails', ({ create }) => {
   let database: TestDatabase;
   let proxy: TcpProxy;
+  let url: string;
   let opened: OpenJournal;
 
   beforeAll(async () => {
     database = await create();
-    const url = new URL(database.url);
-    proxy = await startTcpProxy({ host: url.hostname, port: Number(url.port) });
-    url.host = `127.0.0.1:${proxy.port}`;
-    opened = await openTestJournal(url.href, { lanes: 1, queryTimeoutMs: 1_000 });
+    const way = new URL(database.url);
+    proxy = await startTcpProxy({ host: way.hostname, port: Number(way.port) });
+    way.host = `127.0.0.1:${proxy.port}`;
+    url = way.href;
+    opened = await openTestJournal(url, { lanes: 1 });
   });
 
   afterEach(() => {
@@ -97,10 +99,10 @@ describe.each(mysql)('the journal when the way to $name fails', ({ create }) => 
       expect(opened.journal.claim(['gone'], { worker: 'w', leaseMs: 1 }, 'held')).rejects.toMatchObject(unavailable),
       expect(opened.participants.all()).rejects.toMatchObject(unavailable),
     ]);
-    // In a long outage nobody waits: the database was not there a moment ago either.
+    // In a long outage nobody waits: the database was not there a moment ago either. Who waited would do so for two seconds.
     const startMs = performance.now();
     await expect(opened.journal.append(confirm('gone'))).rejects.toMatchObject(unavailable);
-    expect(performance.now() - startMs).toBeLessThan(1_000);
+    expect(performance.now() - startMs).toBeLessThan(1_900);
     proxy.resume();
     await eventually(() => opened.journal.now());
     expect((await opened.journal.append(confirm('gone'))).kind).toBe('applied');
@@ -119,12 +121,15 @@ describe.each(mysql)('the journal when the way to $name fails', ({ create }) => 
   });
 
   test('a black hole is left after the timeout, and the connection with it', async () => {
-    await opened.journal.append(begin('hole'));
+    const short = await openTestJournal(url, { lanes: 1, queryTimeoutMs: 1_000 });
+    const { journal } = short;
+    await journal.append(begin('hole'));
     proxy.pause();
-    await expect(opened.journal.load(['hole'])).rejects.toMatchObject({ code: 'JOURNAL_UNAVAILABLE' });
+    await expect(journal.load(['hole'])).rejects.toMatchObject({ code: 'JOURNAL_UNAVAILABLE' });
     proxy.resume();
-    await eventually(() => opened.journal.now());
-    expect((await read(opened.journal, 'hole')).gid).toBe('hole');
+    await eventually(() => journal.now());
+    expect((await read(journal, 'hole')).gid).toBe('hole');
+    await short.stop();
   });
 });
 
@@ -180,8 +185,11 @@ describe.each(mysql)('the journal when others lock rows on $name', ({ create }) 
 /** InnoDB renews what it shows of its transactions only when nobody has looked for 100 ms. */
 const UNHURRIED = { everyMs: 150 };
 
+/** Those of this database: on the same server other suites lock rows at the same time. */
 const isWaiting =
-  "SELECT COUNT(*) AS waiting, MAX(trx_id) AS id FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'";
+  'SELECT COUNT(*) AS waiting, MAX(trx_id) AS id FROM information_schema.innodb_trx ' +
+  'JOIN information_schema.processlist ON processlist.id = trx_mysql_thread_id ' +
+  "WHERE trx_state = 'LOCK WAIT' AND db = DATABASE()";
 
 async function locksWaited(connection: Connection): Promise<number> {
   const [rows] = await connection.query(isWaiting);

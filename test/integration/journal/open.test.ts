@@ -1,7 +1,6 @@
-import { createServer, type AddressInfo } from 'node:net';
-
 import type { OpenJournal } from '../../../src/journal/open';
 import type { NewInstance } from '../../../src/journal/participants';
+import { freeAddress } from '../../e2e/support/ports';
 import { sqlDatabases, type TestDatabase } from '../../support/databases';
 import { openTestJournal } from './open-test-journal';
 import { begin, past } from './steps';
@@ -79,14 +78,11 @@ describe.each(sqlDatabases())('an open journal on $name', ({ create }) => {
 
 describe('opening a journal', () => {
   test('with a database that is down says where, and no password', async () => {
-    const server = createServer().listen(0, '127.0.0.1');
-    await new Promise((resolve) => server.once('listening', resolve));
-    const { port } = server.address() as AddressInfo;
-    await new Promise((resolve) => server.close(resolve));
-    const opening = openTestJournal(`mysql://me:secret@127.0.0.1:${port}/tcc`);
+    const address = await freeAddress();
+    const opening = openTestJournal(`mysql://me:secret@${address}/tcc`);
     await expect(opening).rejects.toMatchObject({
       code: 'JOURNAL_UNAVAILABLE',
-      message: expect.stringMatching(new RegExp(`127\\.0\\.0\\.1:${port}/tcc.*ECONNREFUSED`)) as string,
+      message: expect.stringMatching(new RegExp(`${address}/tcc.*ECONNREFUSED`)) as string,
     });
     await expect(opening).rejects.not.toMatchObject({ message: expect.stringContaining('secret') as string });
   });

@@ -31,7 +31,7 @@ describe.each(mysql)('a script on $name', ({ create }) => {
     const way = await proxied(test_);
     proxy = way.proxy;
     const address = parseDatabaseUrl(way.url) as MysqlAddress;
-    database = new MysqlDatabase(address, { connections: 1, connectTimeoutMs: 2_000, queryTimeoutMs: 2_000 });
+    database = new MysqlDatabase(address, { connections: 1, connectTimeoutMs: 10_000, queryTimeoutMs: 10_000 });
   });
   beforeEach(async () => {
     await other.query('DELETE FROM notes');
@@ -120,7 +120,7 @@ describe.each(mysql)('a batch that is a script, on $name', ({ create }) => {
     database = await create();
     const way = await proxied(database);
     proxy = way.proxy;
-    opened = await openTestJournal(way.url, { lanes: 1, queryTimeoutMs: 2_000 });
+    opened = await openTestJournal(way.url, { lanes: 1, queryTimeoutMs: 10_000 });
   });
   afterEach(() => {
     proxy.dropRepliesAfter(0);

@@ -5,6 +5,9 @@ import { startTcpProxy, type TcpProxy } from '../../support/tcp-proxy';
 import { openTestJournal } from './open-test-journal';
 import { begin, confirm, read } from './steps';
 
+/** Longer than anything here takes on a busy machine. */
+const QUERY_MS = 20_000;
+
 const mysql = sqlDatabases().filter(({ name }) => name === 'mysql');
 
 /**
@@ -27,7 +30,7 @@ describe.each(mysql)('a journal with two hosts on $name', ({ create }) => {
     [first, second] = await Promise.all([startTcpProxy(target), startTcpProxy(target)]);
     url = database.url.replace(straight.host, `${name(first)},${name(second)}`);
     second.refuse();
-    opened = await openTestJournal(url, { lanes: 1 });
+    opened = await openTestJournal(url, { lanes: 1, queryTimeoutMs: QUERY_MS });
   });
 
   /** Every test begins with the first host in use and the second one shut. */
@@ -60,7 +63,9 @@ describe.each(mysql)('a journal with two hosts on $name', ({ create }) => {
     await opened.journal.append(begin('moved'));
     second.resume();
     first.refuse();
-    expect((await opened.journal.append(confirm('moved'))).kind).toBe('applied');
+    // Work is tried again for two seconds; on a busy machine the move may take longer.
+    const moved = await eventually(() => opened.journal.append(confirm('moved')));
+    expect(moved.kind).toBe('applied');
     expect(opened.host).toBe(name(second));
     expect(await read(opened.journal, 'moved')).toMatchObject({ state: { status: 'CONFIRMING' } });
   });
@@ -68,11 +73,11 @@ describe.each(mysql)('a journal with two hosts on $name', ({ create }) => {
   test('a commit whose reply was lost with the host stands on the next one (I9)', async () => {
     await opened.journal.append(begin('lost-with-host'));
     second.resume();
-    first.dropRepliesAfter((sql) => {
-      const isDecision = sql.includes('UPDATE tcc_transactions SET status');
-      if (isDecision) setImmediate(() => first.refuse());
-      return isDecision;
-    });
+    // The host goes when it has done the statement, and not while that is under way: then the next one might do it first.
+    first.dropRepliesAfter(
+      (sql) => sql.includes('UPDATE tcc_transactions SET status'),
+      () => first.refuse(),
+    );
     const result = await opened.journal.append(confirm('lost-with-host'));
     expect(result).toMatchObject({ kind: 'stands', current: { state: { status: 'CONFIRMING' } } });
     expect(opened.host).toBe(name(second));
@@ -85,8 +90,7 @@ describe.each(mysql)('a journal with two hosts on $name', ({ create }) => {
     const results = Promise.all([opened.journal.append(confirm('frozen')), opened.journal.load(['frozen'])]);
     second.resume();
     expect((await results)[0].kind).toBe('applied');
-    // Far below the statement's own timeout of 5 s.
-    expect(performance.now() - startedMs).toBeLessThan(4_000);
+    expect(performance.now() - startedMs).toBeLessThan(QUERY_MS / 2);
     expect(opened.host).toBe(name(second));
     // No connection to the old host is left, so that none can be lent again.
     await eventually(() => opened.journal.now());

@@ -180,6 +180,17 @@ describe('the TCP proxy', () => {
     expect(server.received).toContain('UPDATE stock');
   });
 
+  it('can go down in the moment in which it loses a reply: nobody gets through in between', async () => {
+    proxy.dropRepliesAfter(1, () => proxy.refuse());
+    const caller = call();
+    caller.socket.write(query('COMMIT'));
+    const next = new Promise<Caller>((resolve) => caller.socket.once('close', () => resolve(call())));
+    (await next).socket.write('hello');
+    await eventually(async () => expect((await next).ended).toBe('ECONNRESET'));
+    expect(server.received).toContain('COMMIT');
+    expect(server.received).not.toContain('hello');
+  });
+
   it('loses a request before the server has all of it', async () => {
     proxy.dropRequests(1);
     const caller = call();
