@@ -173,7 +173,10 @@ export class CommitChecks {
     if (from === 'CONFIRMED' || from === 'CANCELLED')
       this.broken('I7', after, `branch ${textOf(after, 'branch_id')} goes from ${from} to ${to}`);
     const isTrys = to === 'TRIED' || to === 'REFUSED' || to === 'UNKNOWN';
-    if (isTrys && !wasTrying)
+    // The answer of a Try may be on its way to be committed while the transaction is cancelled, and be durable after that: it is the
+    // truth, and the branch gets its Cancel all the same. A decision to confirm rests on all answers, so none comes after it.
+    const isCancelled = status === 'CANCELLING' || status === 'CANCELLED';
+    if (isTrys && !wasTrying && !isCancelled)
       this.broken('I1', after, `branch ${textOf(after, 'branch_id')} becomes ${to} after the decision`);
   }
 

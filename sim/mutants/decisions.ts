@@ -146,11 +146,11 @@ export const decisionMutants: readonly Mutant[] = [
   },
   {
     name: 'timer after the release',
-    bug: 'a driver that lets go leaves its timers behind',
+    bug: 'the timer of the deadlines runs on when nothing is in hand any more',
     breaks: ['I13'],
     within: 150,
     patches: {
-      'src/coordinator/driver.ts': [['this.lostTo = error;\n    this.stopTimers();', 'this.lostTo = error;']],
+      'src/coordinator/hand.ts': [['if (this.drivers.size === 0) this.deadlines.clear();', '']],
     },
   },
   {

@@ -111,7 +111,10 @@ export interface AnswerRow extends BranchKey {
   readonly replyType: string | null;
 }
 
-/** Once the transaction is decided, how its Trys went is part of the decision and changes no more. */
+/**
+ * Not once the transaction is seen to be decided: a decision to confirm rests on all answers. One that is being committed while the
+ * transaction is cancelled may become durable just after that, which changes nothing: its branch gets a Cancel in any case (I4).
+ */
 export function answerBranch(dialect: Dialect, row: AnswerRow): Sql {
   const open = `EXISTS (SELECT 1 FROM tcc_transactions WHERE gid = ? AND status = ${TRYING})`;
   return {
