@@ -6,48 +6,78 @@ import type { Sql, SqlValue } from './database';
  * ASCII, or holds a quote or a backslash, is written in hexadecimal, which is safe in every sql_mode.
  */
 export function withValues(sql: string, values: readonly SqlValue[]): string {
-  const parts: string[] = [];
-  put(parts, sql, values);
-  return parts.join('');
+  const pieces = new Pieces();
+  put(pieces, sql, values);
+  return pieces.joined();
 }
 
 /** Begin, the statements with their values, and commit, to be sent in one go. */
 export function scriptText(statements: readonly Sql[]): string {
-  const parts = ['BEGIN;'];
+  const pieces = new Pieces();
+  pieces.add('BEGIN;');
   for (const { text, values } of statements) {
-    put(parts, text, values);
-    parts.push(';');
+    put(pieces, text, values);
+    pieces.add(';');
   }
-  parts.push('COMMIT');
-  return parts.join('');
+  pieces.add('COMMIT');
+  return pieces.joined();
 }
 
-/** In parts that are joined once: text that grows piece by piece is a tree of pieces, and costs twice as much. */
-function put(parts: string[], sql: string, values: readonly SqlValue[]): void {
+/** So many pieces are joined at once: their list stays small enough to be among what V8 collects cheaply. */
+const JOINED_AT_ONCE = 4_096;
+
+/** A text in pieces that are joined many at a time: one that grows piece by piece is a tree of them, and costs twice as much. */
+class Pieces {
+  private text = '';
+  private pieces: string[] = [];
+
+  add(piece: string): void {
+    this.pieces.push(piece);
+    if (this.pieces.length === JOINED_AT_ONCE) this.join();
+  }
+
+  joined(): string {
+    this.join();
+    return this.text;
+  }
+
+  private join(): void {
+    this.text += this.pieces.join('');
+    this.pieces = [];
+  }
+}
+
+function put(pieces: Pieces, sql: string, values: readonly SqlValue[]): void {
   let from = 0;
   for (const value of values) {
     const at = sql.indexOf('?', from);
     if (at < 0) throw new RangeError('more values than placeholders');
-    parts.push(sql.slice(from, at));
-    putLiteral(parts, value);
+    pieces.add(sql.slice(from, at));
+    putLiteral(pieces, value);
     from = at + 1;
   }
   if (sql.indexOf('?', from) >= 0) throw new RangeError('more placeholders than values');
-  parts.push(sql.slice(from));
+  pieces.add(sql.slice(from));
 }
 
-function putLiteral(parts: string[], value: SqlValue): void {
+function putLiteral(pieces: Pieces, value: SqlValue): void {
   if (typeof value === 'string') {
-    if (isPlain(value)) parts.push("'", value, "'");
-    else parts.push("_utf8mb4 X'", hex(Buffer.from(value, 'utf8')), "'");
+    if (isPlain(value)) quote(pieces, "'", value);
+    else quote(pieces, "_utf8mb4 X'", hex(Buffer.from(value, 'utf8')));
   } else if (typeof value === 'number') {
     if (!Number.isSafeInteger(value)) throw new RangeError(`not a whole number: ${value}`);
-    parts.push(String(value));
+    pieces.add(String(value));
   } else if (value === null) {
-    parts.push('NULL');
+    pieces.add('NULL');
   } else {
-    parts.push("X'", hex(value), "'");
+    quote(pieces, "X'", hex(value));
   }
+}
+
+function quote(pieces: Pieces, opening: string, text: string): void {
+  pieces.add(opening);
+  pieces.add(text);
+  pieces.add("'");
 }
 
 const QUOTE = 0x27;
