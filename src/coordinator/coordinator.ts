@@ -18,7 +18,6 @@ import {
   type Transaction,
   type TransactionStatus,
 } from '../engine/model';
-import { gidOf, type Step } from '../engine/step';
 import type { Directory, Invoker } from '../invoker/invoker';
 import type { Journal, StepResult } from '../journal/journal';
 
@@ -209,19 +208,15 @@ export class Coordinator implements TransactionApi, Stoppable {
     }
   }
 
-  private appendBegin(asked: NewTransaction): Promise<StepResult> {
+  private async appendBegin(asked: NewTransaction): Promise<StepResult> {
     const { worker, rules } = this.options;
-    const step: Step = { kind: 'begin', transaction: asked, worker, dueInMs: rules.leaseMs };
-    return this.deps.journal.append(step).then((result) => this.foundBegun(step, result, 1));
-  }
-
-  /** What the begin step found, unless that vanished before it could be read: then the step is made again. */
-  private foundBegun(step: Step, result: StepResult, races: number): StepResult | Promise<StepResult> {
-    this.time.seen(result.atMs);
-    if (result.kind === 'applied' || result.current !== undefined) return result;
-    if (races < BEGIN_RACES)
-      return this.deps.journal.append(step).then((next) => this.foundBegun(step, next, races + 1));
-    throw new TccError('JOURNAL_UNAVAILABLE', `transaction ${gidOf(step)} came and went while it was begun; try again`);
+    const step = { kind: 'begin', transaction: asked, worker, dueInMs: rules.leaseMs } as const;
+    for (let race = 0; race < BEGIN_RACES; race += 1) {
+      const result = await this.deps.journal.append(step);
+      this.time.seen(result.atMs);
+      if (result.kind === 'applied' || result.current !== undefined) return result;
+    }
+    throw new TccError('JOURNAL_UNAVAILABLE', `transaction ${asked.gid} came and went while it was begun; try again`);
   }
 
   /**

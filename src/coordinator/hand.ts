@@ -4,7 +4,7 @@
  * H2. New work is admitted only below the bound, before the database is touched. What must go on (commands, recovery) is always admitted.
  * H3. One timer serves all deadlines, and none while nothing is in hand (I13).
  */
-import { EarliestTimer } from '../lib/earliest-timer';
+import { DEADLINE_GRAIN_MS, EarliestTimer } from '../lib/earliest-timer';
 import { TccError } from '../lib/errors';
 import type { Transaction } from '../engine/model';
 
@@ -20,9 +20,6 @@ export type HandDeps = Omit<DriverDeps, 'released' | 'expiring'> & {
   /** A driver had to let go of its transaction. */
   readonly failed: (gid: string, error: TccError) => void;
 };
-
-/** All deadlines are looked at no oftener than this, in milliseconds: the look goes over all drivers. */
-const DEADLINE_GRAIN_MS = 5;
 
 export class Hand {
   private readonly options: HandOptions;
@@ -42,7 +39,7 @@ export class Hand {
   constructor(options: HandOptions, deps: HandDeps) {
     this.options = options;
     this.deps = deps;
-    this.deadlines = new EarliestTimer(deps.clock, (nowMs) => this.expire(nowMs));
+    this.deadlines = new EarliestTimer(deps.clock, (nowMs) => this.expire(nowMs), DEADLINE_GRAIN_MS);
     this.driverDeps = {
       ...deps,
       expiring: (atMs) => this.deadlines.include(atMs),
@@ -170,7 +167,7 @@ export class Hand {
       if (driver.endsAtMs <= nowMs) driver.expire();
       else next = Math.min(next, driver.endsAtMs);
     }
-    return next === Infinity ? undefined : Math.max(next, nowMs + DEADLINE_GRAIN_MS);
+    return next === Infinity ? undefined : next;
   }
 
   private released(driver: Driver, error: TccError | undefined): void {

@@ -50,26 +50,23 @@ export function judgeTry(
 /** Starts or goes on with the Try phase of an Execute: calls what is to be called next, or decides. */
 export function advanceTry(driven: Driven, context: Context, already: readonly Effect[] = []): Decision {
   const { transaction, calls, records } = driven;
-  const first = transaction.branches.findIndex(isUntried);
-  if (first < 0) return confirm(driven, context);
-  const last = transaction.tryOrder === 'sequential' ? first : transaction.branches.length - 1;
-  if (!calls.some((call, index) => call.kind === 'idle' && index >= first && index <= last))
-    return { kind: 'go', driven, effects: already };
+  if (transaction.branches.every((branch) => branch.status === 'TRIED')) return confirm(driven, context);
   const branches = [...transaction.branches];
   const nextCalls = [...calls];
   const effects = [...already];
   for (const [index, branch] of transaction.branches.entries()) {
-    if (index > last || !isUntried(branch) || calls[index]?.kind !== 'idle') continue;
-    // From here on the Try may have been sent, whatever becomes of this coordinator.
-    const called: Branch = { ...branch, status: 'UNKNOWN' };
-    branches[index] = called;
-    nextCalls[index] = firstCall;
-    effects.push({ kind: 'call', branch: called, phase: context.pattern.TRYING.phase, attempt: 1, delayMs: 0 });
+    if (branch.status === 'TRIED') continue;
+    if (calls[index]?.kind === 'idle') {
+      // From here on the Try may have been sent, whatever becomes of this coordinator.
+      const called: Branch = { ...branch, status: 'UNKNOWN' };
+      branches[index] = called;
+      nextCalls[index] = firstCall;
+      effects.push({ kind: 'call', branch: called, phase: context.pattern.TRYING.phase, attempt: 1, delayMs: 0 });
+    }
+    if (transaction.tryOrder === 'sequential') break;
   }
   return { kind: 'go', driven: { transaction: { ...transaction, branches }, calls: nextCalls, records }, effects };
 }
-
-const isUntried = ({ status }: Branch) => status !== 'TRIED';
 
 /** A Try of an Execute was answered. */
 export function tryAnswered(

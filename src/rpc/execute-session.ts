@@ -8,7 +8,7 @@
  */
 import { Abort, type Signal } from '../lib/abort';
 import type { Clock } from '../lib/clock';
-import { EarliestTimer } from '../lib/earliest-timer';
+import { DEADLINE_GRAIN_MS, EarliestTimer } from '../lib/earliest-timer';
 import { TccError } from '../lib/errors';
 import {
   type CallKind,
@@ -30,12 +30,6 @@ import { type Abortable, type Calls, tooMany } from './handler';
  * connection may have open (wire/channel.ts), so that neither way of calling gets more than the other.
  */
 export const STREAM_ENTRIES = 20_000;
-
-/**
- * Deadlines are looked at no oftener than this, in milliseconds: each look goes over all entries, and nobody minds to hear a
- * moment later that the time is over.
- */
-const DEADLINE_GRAIN_MS = 5;
 
 /** The stream as gRPC gives it. */
 export interface CallStream {
@@ -86,7 +80,7 @@ export class ExecuteSession implements Abortable {
     // Half a message at most, so that a frame and one entry of the largest size both fit.
     const frameBytes = Math.min(FRAME_BYTES, Math.floor(limits.messageBytes / 2));
     this.replies = new Framer((frame) => this.send(frame), frameBytes);
-    this.deadlines = new EarliestTimer(deps.clock, (nowMs) => this.expire(nowMs));
+    this.deadlines = new EarliestTimer(deps.clock, (nowMs) => this.expire(nowMs), DEADLINE_GRAIN_MS);
   }
 
   received(frame: Frame<RawCall>): void {
@@ -237,7 +231,7 @@ export class ExecuteSession implements Abortable {
       this.failed(entry, new TccError('WAIT_ABANDONED', 'the time for this call is over; its transaction goes on'));
       entry.wait.abort();
     }
-    return next === Infinity ? undefined : Math.max(next, nowMs + DEADLINE_GRAIN_MS);
+    return next === Infinity ? undefined : next;
   }
 
   private send(frame: EncodedFrame): boolean {

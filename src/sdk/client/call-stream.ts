@@ -11,7 +11,7 @@ import { type ClientDuplexStream, Metadata, type ServiceError, status } from '@g
 
 import type { Signal } from '../../lib/abort';
 import type { Clock } from '../../lib/clock';
-import { EarliestTimer } from '../../lib/earliest-timer';
+import { DEADLINE_GRAIN_MS, EarliestTimer } from '../../lib/earliest-timer';
 import { clampTimeoutMs } from '../../wire/deadline';
 import {
   type CallKind,
@@ -33,9 +33,6 @@ import type { CallLimits } from './transport';
  * anybody to notice; and whoever calls less often than this pays no more than for unary calls, each of which opens a stream too.
  */
 const IDLE_MS = 100;
-
-/** Deadlines are looked at no oftener than this, in milliseconds: each look goes over all open calls. */
-const DEADLINE_GRAIN_MS = 5;
 
 /** What a frame has around an entry: a tag, and a length of five bytes at most. */
 const ENTRY_ROOM = 6;

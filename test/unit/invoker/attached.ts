@@ -41,7 +41,7 @@ export function attach(
       roomChanged,
       send: (entries) => {
         // As the stream does, which encodes it: what is changed later does not travel.
-        frames.push(entries.map((entry) => ({ ...entry, call: entry.call && { ...entry.call } })));
+        frames.push(entries.map(({ id, phase, call: made }) => ({ id, phase, call: made && { ...made } })));
         return !made.full;
       },
     },

@@ -129,3 +129,15 @@ test('when nothing is left no timer runs, and a later deadline starts one again'
   await clock.advance(100);
   expect(ended).toEqual([[40, 40]]);
 });
+
+test('what a sweep says is not looked at within the grain; what is included is', async () => {
+  const clock = new VirtualClock();
+  const sweeps: number[] = [];
+  const timer = new EarliestTimer(clock, (nowMs) => (sweeps.push(nowMs) === 1 ? nowMs + 1 : undefined), 5);
+  timer.include(10);
+  await clock.advance(10);
+  expect(clock.nextInMs).toBe(5);
+  timer.include(12);
+  await clock.advance(100);
+  expect(sweeps).toEqual([10, 12]);
+});
