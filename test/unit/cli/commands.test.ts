@@ -1,36 +1,21 @@
 import { Stop } from '../../../src/cli/io';
-import {
-  BEGAN_MS,
-  deadAddress,
-  failure,
-  type FakeCoordinator,
-  silence,
-  transaction,
-} from '../sdk/client/fake-coordinator';
+import { BEGAN_MS, deadAddress, failure, silence, transaction } from '../sdk/client/fake-coordinator';
 import { run } from './harness';
-import { stuck, stuckCoordinator } from './stuck';
+import { stuck, eachWithStuckCoordinator } from './stuck';
 
 describe('tccctl', () => {
-  let fake: FakeCoordinator;
-  let at: string[];
-
-  beforeEach(async () => {
-    fake = await stuckCoordinator();
-    at = ['--address', fake.address];
-  });
-
-  afterEach(() => fake.stop());
+  const tccd = eachWithStuckCoordinator();
 
   describe('watch', () => {
     beforeEach(() => {
-      fake.on('Watch', () => [
+      tccd.fake.on('Watch', () => [
         { transaction: stuck },
         { transaction: transaction({ branches: [{ branchId: 'stock', status: 'BRANCH_STATUS_CONFIRMED' }] }) },
       ]);
     });
 
     it('prints a line for each state', async () => {
-      const { exitCode, stdout } = await run(['watch', 'order-1', ...at]);
+      const { exitCode, stdout } = await run(['watch', 'order-1', ...tccd.at]);
       expect(exitCode).toBe(0);
       expect(stdout).toBe(`2026-01-02 03:09:05.678Z  CONFIRMING (parked)  stock=TRIED
 2026-01-02 03:09:05.678Z  CONFIRMED  stock=CONFIRMED
@@ -38,16 +23,16 @@ describe('tccctl', () => {
     });
 
     it('prints one JSON object per line', async () => {
-      const { stdout } = await run(['watch', 'order-1', '-o', 'json', ...at]);
+      const { stdout } = await run(['watch', 'order-1', '-o', 'json', ...tccd.at]);
       const lines = stdout.trimEnd().split('\n');
       expect(lines.map((line) => (JSON.parse(line) as { status: string }).status)).toEqual(['CONFIRMING', 'CONFIRMED']);
     });
 
     it('an interrupt ends it with 130 and no error text', async () => {
-      fake.on('Watch', () => [{ transaction: stuck }, silence]);
+      tccd.fake.on('Watch', () => [{ transaction: stuck }, silence]);
       const controller = new AbortController();
       const interrupt = () => controller.abort(new Stop('interrupted', 130));
-      const { exitCode, stderr } = await run(['watch', 'order-1', ...at], {
+      const { exitCode, stderr } = await run(['watch', 'order-1', ...tccd.at], {
         signal: controller.signal,
         onStdout: interrupt,
       });
@@ -55,9 +40,9 @@ describe('tccctl', () => {
     });
 
     it('a reader that goes away ends it with 0 and no error text', async () => {
-      fake.on('Watch', () => [{ transaction: stuck }, silence]);
+      tccd.fake.on('Watch', () => [{ transaction: stuck }, silence]);
       const controller = new AbortController();
-      const { exitCode, stderr } = await run(['watch', 'order-1', ...at], {
+      const { exitCode, stderr } = await run(['watch', 'order-1', ...tccd.at], {
         signal: controller.signal,
         onStdout: () => controller.abort(new Stop('nobody reads the output', 0)),
       });
@@ -67,18 +52,20 @@ describe('tccctl', () => {
 
   describe('retry', () => {
     it('prints the transaction that is due now', async () => {
-      fake.on('RetryTransaction', () => ({ transaction: { ...stuck, parked: false, dueAtMs: BEGAN_MS + 300_000 } }));
-      const { exitCode, stdout, stderr } = await run(['retry', 'order-1', ...at]);
+      tccd.fake.on('RetryTransaction', () => ({
+        transaction: { ...stuck, parked: false, dueAtMs: BEGAN_MS + 300_000 },
+      }));
+      const { exitCode, stdout, stderr } = await run(['retry', 'order-1', ...tccd.at]);
       expect(exitCode).toBe(0);
       expect(stdout).toContain('order-1  place-order  CONFIRMING  5m   3       0ms ago');
       expect(stderr).toContain('tccctl watch order-1');
-      const json = await run(['retry', 'order-1', '-o', 'json', ...at]);
+      const json = await run(['retry', 'order-1', '-o', 'json', ...tccd.at]);
       expect(JSON.parse(json.stdout)).toMatchObject({ transaction: { gid: 'order-1', parked: false } });
     });
 
     it('a finished transaction exits with 1 and says so', async () => {
-      fake.on('RetryTransaction', () => failure('WRONG_STATE', 'terminal', { status: 'CONFIRMED' }));
-      const { exitCode, stderr } = await run(['retry', 'order-1', ...at]);
+      tccd.fake.on('RetryTransaction', () => failure('WRONG_STATE', 'terminal', { status: 'CONFIRMED' }));
+      const { exitCode, stderr } = await run(['retry', 'order-1', ...tccd.at]);
       expect(exitCode).toBe(1);
       expect(stderr).toContain("transaction 'order-1' is CONFIRMED");
     });
@@ -86,7 +73,7 @@ describe('tccctl', () => {
 
   describe('participants', () => {
     it('prints a line per instance', async () => {
-      fake.on('ListParticipants', () => ({
+      tccd.fake.on('ListParticipants', () => ({
         participants: [
           {
             name: 'inventory',
@@ -98,12 +85,12 @@ describe('tccctl', () => {
           },
         ],
       }));
-      const { stdout } = await run(['participants', ...at]);
+      const { stdout } = await run(['participants', ...tccd.at]);
       expect(stdout).toBe(`PARTICIPANT  INSTANCE  ADDRESS        STATE    EXPIRES  ACTIONS
 inventory    i-1       10.0.0.1:7000  live     in 10s   deduct, add
 inventory    i-2       10.0.0.2:7000  expired  5m ago   deduct, add
 `);
-      const { stdout: json } = await run(['participants', '-o', 'json', ...at]);
+      const { stdout: json } = await run(['participants', '-o', 'json', ...tccd.at]);
       expect(JSON.parse(json)).toMatchObject({
         participants: [
           {
@@ -116,15 +103,15 @@ inventory    i-2       10.0.0.2:7000  expired  5m ago   deduct, add
     });
 
     it('says so when there is none', async () => {
-      fake.on('ListParticipants', () => ({}));
-      const { exitCode, stdout, stderr } = await run(['participants', ...at]);
+      tccd.fake.on('ListParticipants', () => ({}));
+      const { exitCode, stdout, stderr } = await run(['participants', ...tccd.at]);
       expect({ exitCode, stdout }).toEqual({ exitCode: 0, stdout: '' });
       expect(stderr).toContain('No participant has registered');
     });
   });
 
   it('tries the addresses of TCC_ADDRESS in turn', async () => {
-    const address = `${await deadAddress()},${fake.address}`;
+    const address = `${await deadAddress()},${tccd.fake.address}`;
     const { exitCode } = await run(['get', 'order-1'], { env: { TCC_ADDRESS: address } });
     expect(exitCode).toBe(0);
   });

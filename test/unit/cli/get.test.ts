@@ -1,21 +1,13 @@
-import { BEGAN_MS, failure, type FakeCoordinator } from '../sdk/client/fake-coordinator';
+import { BEGAN_MS, failure } from '../sdk/client/fake-coordinator';
 import { run } from './harness';
-import { stuckCoordinator } from './stuck';
+import { eachWithStuckCoordinator } from './stuck';
 
 describe('tccctl', () => {
-  let fake: FakeCoordinator;
-  let at: string[];
-
-  beforeEach(async () => {
-    fake = await stuckCoordinator();
-    at = ['--address', fake.address];
-  });
-
-  afterEach(() => fake.stop());
+  const tccd = eachWithStuckCoordinator();
 
   describe('get', () => {
     it('prints the transaction, its branches, attempts and timeline without colour where there is no terminal', async () => {
-      const { exitCode, stdout, stderr } = await run(['get', 'order-1', ...at]);
+      const { exitCode, stdout, stderr } = await run(['get', 'order-1', ...tccd.at]);
       expect(stdout).toBe(`Transaction order-1
   name       place-order
   status     CONFIRMING (parked)
@@ -42,11 +34,11 @@ Timeline
 `);
       expect(stderr).toContain('tccctl retry order-1');
       expect(exitCode).toBe(0);
-      expect(fake.seen('GetTransaction')).toEqual([{ gid: 'order-1' }]);
+      expect(tccd.fake.seen('GetTransaction')).toEqual([{ gid: 'order-1' }]);
     });
 
     it('prints a stable JSON object, without payloads', async () => {
-      const { stdout, stderr } = await run(['get', 'order-1', '-o', 'json', ...at]);
+      const { stdout, stderr } = await run(['get', 'order-1', '-o', 'json', ...tccd.at]);
       expect(stderr).toBe('');
       expect(JSON.parse(stdout)).toEqual({
         transaction: {
@@ -108,15 +100,15 @@ Timeline
     });
 
     it('colours for a terminal, unless NO_COLOR is set', async () => {
-      const colored = await run(['get', 'order-1', ...at], { isTTY: true });
+      const colored = await run(['get', 'order-1', ...tccd.at], { isTTY: true });
       expect(colored.stdout).toContain('\u001b[36mCONFIRMING\u001b[39m');
-      const plain = await run(['get', 'order-1', ...at], { isTTY: true, env: { NO_COLOR: '1' } });
+      const plain = await run(['get', 'order-1', ...tccd.at], { isTTY: true, env: { NO_COLOR: '1' } });
       expect(plain.stdout).not.toContain('\u001b');
     });
 
     it('an unknown gid exits with 3 and says how to look for it', async () => {
-      fake.on('GetTransaction', () => failure('TRANSACTION_NOT_FOUND'));
-      const { exitCode, stdout, stderr } = await run(['get', 'x', ...at]);
+      tccd.fake.on('GetTransaction', () => failure('TRANSACTION_NOT_FOUND'));
+      const { exitCode, stdout, stderr } = await run(['get', 'x', ...tccd.at]);
       expect({ exitCode, stdout }).toEqual({ exitCode: 3, stdout: '' });
       expect(stderr).toBe(
         "tccctl: no transaction has the gid 'x'. Look for it with: tccctl list --gid-prefix PREFIX\n",

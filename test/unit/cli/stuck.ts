@@ -22,7 +22,7 @@ export const stuck = transaction({
 });
 
 /** A coordinator that shows it, with an attempt and a timeline. */
-export async function stuckCoordinator(): Promise<FakeCoordinator> {
+async function stuckCoordinator(): Promise<FakeCoordinator> {
   const fake = await new FakeCoordinator().start();
   return fake.on('GetTransaction', () => ({
     transaction: stuck,
@@ -42,4 +42,21 @@ export async function stuckCoordinator(): Promise<FakeCoordinator> {
     ],
     worker: 'host-1',
   }));
+}
+
+/** One for each test, and how tccctl is told where it is. */
+export function eachWithStuckCoordinator(): { readonly fake: FakeCoordinator; readonly at: readonly string[] } {
+  let fake: FakeCoordinator;
+  beforeEach(async () => {
+    fake = await stuckCoordinator();
+  });
+  afterEach(() => fake.stop());
+  return {
+    get fake() {
+      return fake;
+    },
+    get at() {
+      return ['--address', fake.address];
+    },
+  };
 }
