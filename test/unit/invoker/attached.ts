@@ -1,8 +1,9 @@
 import { Attachment, type AttachmentOptions } from '../../../src/invoker/attachment';
-import type { Attachments } from '../../../src/invoker/attachments';
+import { Attachments } from '../../../src/invoker/attachments';
 import type { ParticipantCall } from '../../../src/invoker/invoker';
 import type { RawCallEntry, RawReplyEntry } from '../../../src/wire/attach';
 import type { Clock } from '../../../src/lib/clock';
+import { VirtualClock } from '../../support/virtual-clock';
 import { call } from './real-participant';
 
 /** An attachment over a stream that is a list. */
@@ -80,4 +81,29 @@ export function gidsSentTo({ sent }: Attached): (string | undefined)[] {
 /** A call with so many bytes of payload. */
 export function sized(gid: string, bytes: number, more: Partial<ParticipantCall> = {}): ParticipantCall {
   return call({ gid, payload: { data: Buffer.alloc(bytes), contentType: '' }, ...more });
+}
+
+/** All that one coordinator has attached, afresh for each test, and the ways of calling it. */
+export function eachWithAttachments() {
+  let clock: VirtualClock;
+  let attachments: Attachments;
+  beforeEach(() => {
+    clock = new VirtualClock();
+    attachments = new Attachments(clock);
+  });
+  const make = (gid: string, more = {}) => attachments.call(sized(gid, 0, more));
+  return {
+    get clock() {
+      return clock;
+    },
+    get attachments() {
+      return attachments;
+    },
+    /** Attaches an instance of `stock`. */
+    add: (instanceId: string, options: Partial<AttachmentOptions> = {}) =>
+      attachTo(attachments, clock, instanceId, options),
+    make,
+    /** The same for a call that somebody serves. */
+    sure: (gid: string, more = {}) => make(gid, more) ?? Promise.reject(new Error('nobody serves it')),
+  };
 }

@@ -1,23 +1,11 @@
-import type { AttachmentOptions } from '../../../src/invoker/attachment';
-import { Attachments, RETURN_MS, WAITING_PER_PARTICIPANT } from '../../../src/invoker/attachments';
-import { peek, settle, VirtualClock } from '../../support/virtual-clock';
-import { attach, attachTo, gidsSentTo, sized } from './attached';
+import { RETURN_MS, WAITING_PER_PARTICIPANT } from '../../../src/invoker/attachments';
+import { peek, settle } from '../../support/virtual-clock';
+import { attach, eachWithAttachments, gidsSentTo, sized } from './attached';
 import { call } from './real-participant';
 
-let clock: VirtualClock;
-let attachments: Attachments;
-beforeEach(() => {
-  clock = new VirtualClock();
-  attachments = new Attachments(clock);
-});
-
-/** Attaches an instance of `stock`. */
-const add = (instanceId: string, options: Partial<AttachmentOptions> = {}) =>
-  attachTo(attachments, clock, instanceId, options);
+const house = eachWithAttachments();
+const { add, make, sure } = house;
 const gids = gidsSentTo;
-const make = (gid: string, more = {}) => attachments.call(sized(gid, 0, more));
-/** The same for a call that somebody serves. */
-const sure = (gid: string, more = {}) => make(gid, more) ?? Promise.reject(new Error('nobody serves it'));
 const done = { kind: 'done' };
 
 describe('whom a call goes to', () => {
@@ -82,7 +70,7 @@ describe('calls that wait for room', () => {
       one.answer(gid);
     }
     expect(await Promise.all(outcomes)).toMatchObject([done, done, done]);
-    expect(clock.pending).toBeLessThanOrEqual(2);
+    expect(house.clock.pending).toBeLessThanOrEqual(2);
   });
 
   test('go to an instance that attaches meanwhile', async () => {
@@ -97,7 +85,7 @@ describe('calls that wait for room', () => {
     const one = add('s-1', { maxCalls: 1 });
     void make('a', { timeoutMs: 1_000 });
     void make('b', { timeoutMs: 1_000 });
-    await clock.advance(300);
+    await house.clock.advance(300);
     one.answer('a');
     await settle();
     expect(one.sent().map((entry) => entry.call?.remainingMs)).toEqual([1_000, 700]);
@@ -108,7 +96,7 @@ describe('calls that wait for room', () => {
     const first = sure('a', { timeoutMs: 1_000 });
     const late = make('b', { timeoutMs: 50 });
     const later = sure('c', { timeoutMs: 500 });
-    await clock.advance(50);
+    await house.clock.advance(50);
     expect(await late).toMatchObject({
       kind: 'unknown',
       code: 'OVERLOADED',
@@ -128,11 +116,11 @@ describe('calls that wait for room', () => {
     const tooMany = make('too-many');
     expect(await tooMany).toMatchObject({ kind: 'unknown', code: 'OVERLOADED' });
     one.attachment.broken();
-    attachments.remove(one.attachment);
-    await clock.advance(RETURN_MS);
+    house.attachments.remove(one.attachment);
+    await house.clock.advance(RETURN_MS);
     const outcomes = await Promise.all(waiting);
     expect(new Set(outcomes.map((outcome) => outcome.kind))).toEqual(new Set(['unknown']));
-    expect(clock.pending).toBe(0);
+    expect(house.clock.pending).toBe(0);
   });
 
   test('of one action do not hold back those of another that another instance serves', async () => {
@@ -166,9 +154,9 @@ describe('calls that wait for room', () => {
 
   test('a large one is not passed by smaller ones of its action', async () => {
     const one = add('s-1', { maxBytes: 1_000 });
-    void attachments.call(sized('a', 600));
-    void attachments.call(sized('large', 900));
-    void attachments.call(sized('small', 10));
+    void house.attachments.call(sized('a', 600));
+    void house.attachments.call(sized('large', 900));
+    void house.attachments.call(sized('small', 10));
     await settle();
     expect(gids(one)).toEqual(['a']);
     one.answer('a');
@@ -186,7 +174,7 @@ describe('when an instance goes', () => {
     const waiting = sure('c');
     await settle();
     one.attachment.broken();
-    attachments.remove(one.attachment);
+    house.attachments.remove(one.attachment);
     expect(await first).toMatchObject({ kind: 'unknown', code: 'UNAVAILABLE' });
     expect((await peek(waiting)).pending).toBe(true);
     two.answer('b');
@@ -218,10 +206,10 @@ describe('when an instance goes', () => {
     const one = add('s-1');
     const lost = make('a');
     one.attachment.broken();
-    attachments.remove(one.attachment);
-    attachments.remove(one.attachment);
+    house.attachments.remove(one.attachment);
+    house.attachments.remove(one.attachment);
     expect(await lost).toMatchObject({ kind: 'unknown' });
-    expect(clock.pending).toBe(0);
+    expect(house.clock.pending).toBe(0);
     expect(make('c')).toBeUndefined();
     const again = add('s-1');
     void make('d');
@@ -231,14 +219,14 @@ describe('when an instance goes', () => {
 });
 
 test('room at a participant that nobody attached to is no event', () => {
-  expect(() => attachments.roomChanged('nobody')).not.toThrow();
-  expect(() => attachments.remove(attach(clock).attachment)).not.toThrow();
+  expect(() => house.attachments.roomChanged('nobody')).not.toThrow();
+  expect(() => house.attachments.remove(attach(house.clock).attachment)).not.toThrow();
 });
 
 test('a call is given the id, and the time, of the stream that carries it', async () => {
   const [one, two] = [add('s-1'), add('s-2')];
-  void attachments.call(call({ timeoutMs: 10 }));
-  void attachments.call(call({ timeoutMs: 20 }));
+  void house.attachments.call(call({ timeoutMs: 10 }));
+  void house.attachments.call(call({ timeoutMs: 20 }));
   await settle();
   expect([one, two].flatMap(({ sent }) => sent().map(({ id }) => id))).toEqual([1, 1]);
 });

@@ -1,37 +1,25 @@
-import type { AttachmentOptions } from '../../../src/invoker/attachment';
-import { Attachments, RETURN_MS, WAITING_PER_PARTICIPANT } from '../../../src/invoker/attachments';
-import { peek, settle, VirtualClock } from '../../support/virtual-clock';
-import { type Attached, attachTo, gidsSentTo, sized } from './attached';
+import { RETURN_MS, WAITING_PER_PARTICIPANT } from '../../../src/invoker/attachments';
+import { peek, settle } from '../../support/virtual-clock';
+import { type Attached, eachWithAttachments, gidsSentTo, sized } from './attached';
 
-let clock: VirtualClock;
-let attachments: Attachments;
-beforeEach(() => {
-  clock = new VirtualClock();
-  attachments = new Attachments(clock);
-});
-
-/** Attaches an instance of `stock`. */
-const add = (instanceId: string, options: Partial<AttachmentOptions> = {}) =>
-  attachTo(attachments, clock, instanceId, options);
+const house = eachWithAttachments();
+const { add, sure } = house;
 const gids = gidsSentTo;
-const make = (gid: string, more = {}) => attachments.call(sized(gid, 0, more));
-/** The same for a call that somebody serves. */
-const sure = (gid: string, more = {}) => make(gid, more) ?? Promise.reject(new Error('nobody serves it'));
 const done = { kind: 'done' };
 
 describe('a participant without a stream', () => {
   const absent = { kind: 'unknown', code: 'UNAVAILABLE', message: 'no live instance of stock' };
   const onReturn = (gid: string, more = {}) =>
-    attachments.callOnReturn(sized(gid, 0, { timeoutMs: 10_000, ...more })) ??
+    house.attachments.callOnReturn(sized(gid, 0, { timeoutMs: 10_000, ...more })) ??
     Promise.reject(new Error('nobody is expected'));
   const go = ({ attachment }: Attached) => {
     attachment.broken();
-    attachments.remove(attachment);
+    house.attachments.remove(attachment);
   };
 
   test('is waited for from the start on: its calls go when it attaches, with the time that is left to them', async () => {
     const waiting = onReturn('a');
-    await clock.advance(300);
+    await house.clock.advance(300);
     const one = add('s-1');
     await settle();
     expect(one.sent().map((entry) => entry.call?.remainingMs)).toEqual([9_700]);
@@ -40,30 +28,30 @@ describe('a participant without a stream', () => {
   });
 
   test('is waited for as long after its last stream, and then no more: its calls are unknown, further ones at once', async () => {
-    await clock.advance(RETURN_MS * 10);
-    expect(attachments.callOnReturn(sized('never here', 0))).toBeUndefined();
+    await house.clock.advance(RETURN_MS * 10);
+    expect(house.attachments.callOnReturn(sized('never here', 0))).toBeUndefined();
     go(add('s-1'));
     const first = onReturn('a');
-    await clock.advance(RETURN_MS - 1);
+    await house.clock.advance(RETURN_MS - 1);
     const last = onReturn('b');
     expect((await peek(first)).pending).toBe(true);
-    await clock.advance(1);
+    await house.clock.advance(1);
     expect(await Promise.all([first, last])).toMatchObject([absent, absent]);
-    expect(attachments.callOnReturn(sized('c', 0))).toBeUndefined();
-    expect(clock.pending).toBe(0);
+    expect(house.attachments.callOnReturn(sized('c', 0))).toBeUndefined();
+    expect(house.clock.pending).toBe(0);
   });
 
   test('that is away again is waited for anew', async () => {
     for (let round = 0; round < 3; round += 1) {
       go(add('s-1'));
       const waiting = onReturn(`g-${round}`);
-      await clock.advance(RETURN_MS - 1);
+      await house.clock.advance(RETURN_MS - 1);
       const again = add('s-1');
       await settle();
       again.answer();
       expect(await waiting).toMatchObject(done);
       go(again);
-      await clock.advance(RETURN_MS);
+      await house.clock.advance(RETURN_MS);
     }
   });
 
@@ -71,7 +59,7 @@ describe('a participant without a stream', () => {
     go(add('s-1'));
     const short = onReturn('a', { timeoutMs: 50 });
     const long = onReturn('b');
-    await clock.advance(50);
+    await house.clock.advance(50);
     expect(await short).toMatchObject(absent);
     expect((await peek(long)).pending).toBe(true);
   });
@@ -95,35 +83,35 @@ describe('a participant without a stream', () => {
     const out = sure('a');
     await settle();
     void one.attachment.refuseNew();
-    await clock.advance(RETURN_MS - 1);
+    await house.clock.advance(RETURN_MS - 1);
     const waiting = onReturn('b');
     one.answer('a');
-    attachments.remove(one.attachment);
+    house.attachments.remove(one.attachment);
     expect(await out).toMatchObject(done);
-    await clock.advance(1);
+    await house.clock.advance(1);
     expect(await waiting).toMatchObject(absent);
   });
 
   test('takes at most so many waiting calls: one more is unknown at once', async () => {
     const waiting = Array.from({ length: WAITING_PER_PARTICIPANT }, (_, index) => onReturn(`w-${index}`));
     expect(await onReturn('too-many')).toMatchObject({ kind: 'unknown', code: 'OVERLOADED' });
-    await clock.advance(RETURN_MS);
+    await house.clock.advance(RETURN_MS);
     expect((await Promise.all(waiting)).length).toBe(WAITING_PER_PARTICIPANT);
-    expect(clock.pending).toBe(0);
+    expect(house.clock.pending).toBe(0);
   });
 
   test('is not waited for by an action that its attached instances do not serve', async () => {
     const waiting = onReturn('a');
     add('s-1', { actions: new Set(['add']) });
     expect(await waiting).toMatchObject(absent);
-    expect(attachments.callOnReturn(sized('b', 0))).toBeUndefined();
+    expect(house.attachments.callOnReturn(sized('b', 0))).toBeUndefined();
   });
 
   test('is not waited for any more once everything stops, and no timer is left (I13)', async () => {
     const waiting = onReturn('a');
-    await attachments.stop();
+    await house.attachments.stop();
     expect(await waiting).toMatchObject({ kind: 'unknown', code: 'UNAVAILABLE' });
-    expect(attachments.callOnReturn(sized('b', 0))).toBeUndefined();
-    expect(clock.pending).toBe(0);
+    expect(house.attachments.callOnReturn(sized('b', 0))).toBeUndefined();
+    expect(house.clock.pending).toBe(0);
   });
 });
