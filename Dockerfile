@@ -32,4 +32,4 @@ EXPOSE 8480
 HEALTHCHECK --interval=5s --timeout=3s --start-period=60s --start-interval=1s \
   CMD ["node", "dist/src/bin/tccctl.js", "participants", "--address", "127.0.0.1:8480"]
 # Node itself is process 1, so SIGTERM reaches it and it drains.
-CMD ["node", "--max-semi-space-size=32", "--heap-growing-percent=20", "dist/src/bin/tccd.js"]
+CMD ["node", "--max-semi-space-size=32", "--initial-old-space-size=96", "--heap-growing-percent=20", "dist/src/bin/tccd.js"]
