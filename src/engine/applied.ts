@@ -2,6 +2,7 @@
  * What a durable step has made of a transaction: the same for the coordinator that made it as for whoever reads the row
  * afterwards.
  */
+import { branchDraft, transactionDraft } from './draft';
 import type { Branch, BranchStatus, State, Transaction } from './model';
 import type { BranchChange, DecideStep, FinishStep, PostponeStep } from './step';
 
@@ -26,58 +27,63 @@ function decided(transaction: Transaction, step: DecideStep, atMs: number): Tran
     step.reason === undefined
       ? { status: 'CONFIRMING', decidedAt: atMs, parked: false }
       : { status: 'CANCELLING', decidedAt: atMs, parked: false, reason: step.reason };
-  const branches = transaction.branches.map((branch): Branch => {
-    const changed = changedBranch(branch, step.branches, atMs);
-    if (step.to === 'CANCELLING') return { ...changed, attempts: 0 };
+  const next = transactionDraft(transaction);
+  next.state = state;
+  next.dueAt = atMs + step.dueInMs;
+  next.worker = step.worker;
+  next.branches = transaction.branches.map((branch) => {
+    const changed = branchDraft(changedBranch(branch, step.branches, atMs));
+    changed.attempts = 0;
+    if (step.to === 'CANCELLING') return changed;
     // The decision to confirm is the word that every Try is done.
-    const triedAt = branch.triedAt ?? (branch.triedBy === 'coordinator' ? atMs : undefined);
-    return { ...changed, status: 'TRIED', triedAt, attempts: 0, lastError: '' };
+    changed.status = 'TRIED';
+    changed.triedAt = branch.triedAt ?? (branch.triedBy === 'coordinator' ? atMs : undefined);
+    changed.lastError = '';
+    return changed;
   });
-  return { ...transaction, state, branches, dueAt: atMs + step.dueInMs, worker: step.worker };
+  return next;
 }
 
 function finished(transaction: Transaction, step: FinishStep, atMs: number): Transaction {
   const { state } = transaction;
   if (state.status !== 'CONFIRMING' && state.status !== 'CANCELLING') return transaction;
-  const next: State =
+  const next = transactionDraft(transaction);
+  next.state =
     state.status === 'CONFIRMING'
       ? { status: 'CONFIRMED', decidedAt: state.decidedAt, finishedAt: atMs }
       : { status: 'CANCELLED', decidedAt: state.decidedAt, finishedAt: atMs, reason: state.reason };
-  const branches = transaction.branches.map((branch) => withStatus(branch, step.to, atMs));
-  return { ...transaction, state: next, dueAt: undefined, branches };
+  next.dueAt = undefined;
+  next.branches = transaction.branches.map((branch) => withStatus(branch, step.to, atMs));
+  return next;
 }
 
 function postponed(transaction: Transaction, step: PostponeStep, atMs: number): Transaction {
   const { state, deadlineAt } = transaction;
   const { due } = step;
-  const dueAt = due === 'parked' ? undefined : due === 'deadline' ? deadlineAt : atMs + due.inMs;
-  const decidedState =
-    state.status === 'CONFIRMING' || state.status === 'CANCELLING' ? { ...state, parked: due === 'parked' } : state;
-  const branches = transaction.branches.map((branch) => changedBranch(branch, step.branches, atMs));
-  return { ...transaction, state: decidedState, dueAt, rounds: transaction.rounds + step.rounds, branches };
+  const next = transactionDraft(transaction);
+  if (state.status === 'CONFIRMING' || state.status === 'CANCELLING')
+    next.state = { ...state, parked: due === 'parked' };
+  next.dueAt = due === 'parked' ? undefined : due === 'deadline' ? deadlineAt : atMs + due.inMs;
+  next.rounds += step.rounds;
+  next.branches = transaction.branches.map((branch) => changedBranch(branch, step.branches, atMs));
+  return next;
 }
 
 function changedBranch(branch: Branch, changes: readonly BranchChange[], atMs: number): Branch {
   const found = changes.find((each) => each.branchId === branch.branchId);
   if (found === undefined) return branch;
-  const changed: Branch = {
-    ...branch,
-    attempts: found.attempts ?? branch.attempts,
-    refusals: found.refusals ?? branch.refusals,
-    lastError: found.lastError ?? branch.lastError,
-  };
+  const changed = branchDraft(branch);
+  changed.attempts = found.attempts ?? branch.attempts;
+  changed.refusals = found.refusals ?? branch.refusals;
+  changed.lastError = found.lastError ?? branch.lastError;
   return found.status === undefined ? changed : withStatus(changed, found.status, atMs);
 }
 
 /** A status together with the time that belongs to it. */
 function withStatus(branch: Branch, status: BranchStatus, atMs: number): Branch {
-  switch (status) {
-    case 'TRIED':
-      return { ...branch, status, triedAt: branch.triedAt ?? atMs };
-    case 'CONFIRMED':
-    case 'CANCELLED':
-      return { ...branch, status, finishedAt: branch.finishedAt ?? atMs };
-    default:
-      return { ...branch, status };
-  }
+  const changed = branchDraft(branch);
+  changed.status = status;
+  if (status === 'TRIED') changed.triedAt ??= atMs;
+  if (status === 'CONFIRMED' || status === 'CANCELLED') changed.finishedAt ??= atMs;
+  return changed;
 }

@@ -7,9 +7,19 @@
 import { unreachable } from '../lib/errors';
 
 import { afterStep } from './applied';
-import { inHand, type Command, type Context, type Decision, type Driven, type Event, type Refusal } from './driven';
+import { branchDraft } from './draft';
+import {
+  inHand,
+  withBranches,
+  type Command,
+  type Context,
+  type Decision,
+  type Driven,
+  type Event,
+  type Refusal,
+} from './driven';
 import { driveRound, roundAnswered, stageOf } from './driving';
-import { cancelReasonOf, isTerminal, type Branch, type Transaction } from './model';
+import { cancelReasonOf, isTerminal, type Transaction } from './model';
 import type { PostponeStep, Step } from './step';
 import { advanceTry, cancel, confirm, tryAnswered } from './trying';
 
@@ -70,10 +80,13 @@ export function decide(driven: Driven, event: Event, context: Context): Decision
 function asMaybeSent(driven: Driven): Driven {
   const { transaction } = driven;
   if (transaction.mode !== 'execute' || transaction.state.status !== 'TRYING') return driven;
-  const branches = transaction.branches.map((branch): Branch =>
-    branch.status === 'REGISTERED' ? { ...branch, status: 'UNKNOWN' } : branch,
-  );
-  return { ...driven, transaction: { ...transaction, branches } };
+  const branches = transaction.branches.map((branch) => {
+    if (branch.status !== 'REGISTERED') return branch;
+    const maybeSent = branchDraft(branch);
+    maybeSent.status = 'UNKNOWN';
+    return maybeSent;
+  });
+  return withBranches(driven, branches, driven.calls);
 }
 
 function timeOut(driven: Driven, context: Context): Decision {

@@ -1,5 +1,6 @@
 import type { BackoffPolicy } from '../lib/backoff';
 
+import { transactionDraft } from './draft';
 import type { Branch, BranchStatus, CancelReason, Phase, Transaction } from './model';
 import type { Failure, Outcome } from './outcome';
 import type { Pattern } from './pattern';
@@ -130,7 +131,14 @@ export function withBranch(driven: Driven, index: number, branch: Branch, call: 
   const calls = [...driven.calls];
   branches[index] = branch;
   calls[index] = call;
-  return { transaction: { ...driven.transaction, branches }, calls, records: driven.records };
+  return withBranches(driven, branches, calls);
+}
+
+/** The same with these branches and calls. */
+export function withBranches(driven: Driven, branches: readonly Branch[], calls: readonly CallState[]): Driven {
+  const transaction = transactionDraft(driven.transaction);
+  transaction.branches = branches;
+  return { transaction, calls, records: driven.records };
 }
 
 /** A branch change that says nothing yet. */

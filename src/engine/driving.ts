@@ -5,6 +5,7 @@
  */
 import { backoffMs } from '../lib/backoff';
 
+import { branchDraft } from './draft';
 import {
   change,
   done,
@@ -56,15 +57,15 @@ export function roundAnswered(
   const record = recordOf(branch.branchId, stage.phase, call.attempt, outcome);
   const noted = record === undefined ? driven : { ...driven, records: [...driven.records, record] };
   if (outcome.kind === 'done') {
-    const next = withBranch(noted, index, { ...branch, status: stage.done }, done);
+    const acknowledged = branchDraft(branch);
+    acknowledged.status = stage.done;
+    const next = withBranch(noted, index, acknowledged, done);
     return next.calls.every((each) => each.kind === 'done') ? finish(next, stage) : endOfRound(next, stage, context);
   }
-  const failed: Branch = {
-    ...branch,
-    attempts: call.attempt,
-    refusals: branch.refusals + (outcome.kind === 'refused' ? 1 : 0),
-    lastError: clip(errorText(outcome)),
-  };
+  const failed = branchDraft(branch);
+  failed.attempts = call.attempt;
+  failed.refusals += outcome.kind === 'refused' ? 1 : 0;
+  failed.lastError = clip(errorText(outcome));
   if (outcome.kind === 'unknown' && call.inPlace <= context.rules.fastRetries) {
     const attempt = call.attempt + 1;
     const delayMs = backoffMs(context.rules.fastBackoff, call.inPlace, () => context.chance);

@@ -6,12 +6,14 @@
  */
 import { backoffMs } from '../lib/backoff';
 
+import { branchDraft } from './draft';
 import {
   change,
   done,
   errorText,
   firstCall,
   withBranch,
+  withBranches,
   type Context,
   type Decision,
   type Driven,
@@ -49,23 +51,33 @@ export function judgeTry(
 
 /** Starts or goes on with the Try phase of an Execute: calls what is to be called next, or decides. */
 export function advanceTry(driven: Driven, context: Context, already: readonly Effect[] = []): Decision {
-  const { transaction, calls, records } = driven;
+  const { transaction } = driven;
   if (transaction.branches.every((branch) => branch.status === 'TRIED')) return confirm(driven, context);
+  const next = nextTries(driven);
+  if (next.length === 0) return { kind: 'go', driven, effects: already };
   const branches = [...transaction.branches];
-  const nextCalls = [...calls];
+  const calls = [...driven.calls];
   const effects = [...already];
+  for (const [index, branch] of next) {
+    // From here on the Try may have been sent, whatever becomes of this coordinator.
+    const called = branchDraft(branch);
+    called.status = 'UNKNOWN';
+    branches[index] = called;
+    calls[index] = firstCall;
+    effects.push({ kind: 'call', branch: called, phase: context.pattern.TRYING.phase, attempt: 1, delayMs: 0 });
+  }
+  return { kind: 'go', driven: withBranches(driven, branches, calls), effects };
+}
+
+/** The branches whose Try is to be called now, with their indexes. */
+function nextTries({ transaction, calls }: Driven): [number, Branch][] {
+  const next: [number, Branch][] = [];
   for (const [index, branch] of transaction.branches.entries()) {
     if (branch.status === 'TRIED') continue;
-    if (calls[index]?.kind === 'idle') {
-      // From here on the Try may have been sent, whatever becomes of this coordinator.
-      const called: Branch = { ...branch, status: 'UNKNOWN' };
-      branches[index] = called;
-      nextCalls[index] = firstCall;
-      effects.push({ kind: 'call', branch: called, phase: context.pattern.TRYING.phase, attempt: 1, delayMs: 0 });
-    }
+    if (calls[index]?.kind === 'idle') next.push([index, branch]);
     if (transaction.tryOrder === 'sequential') break;
   }
-  return { kind: 'go', driven: { transaction: { ...transaction, branches }, calls: nextCalls, records }, effects };
+  return next;
 }
 
 /** A Try of an Execute was answered. */
@@ -79,16 +91,16 @@ export function tryAnswered(
 ): Decision {
   const { transaction } = driven;
   if (outcome.kind === 'done') {
-    const tried: Branch = {
-      ...branch,
-      status: context.pattern.TRYING.done,
-      tryReply: outcome.reply,
-    };
+    const tried = branchDraft(branch);
+    tried.status = context.pattern.TRYING.done;
+    tried.tryReply = outcome.reply;
     const noted = note(driven, branch.branchId, context, attempt, outcome);
     return advanceTry(withBranch(noted, index, tried, done), context);
   }
   const verdict = judgeTry(branch, attempt, outcome, transaction.deadlineAt, context);
-  const failedBranch: Branch = { ...branch, attempts: attempt, lastError: clip(errorText(outcome)) };
+  const failedBranch = branchDraft(branch);
+  failedBranch.attempts = attempt;
+  failedBranch.lastError = clip(errorText(outcome));
   const noted = note(driven, branch.branchId, context, attempt, outcome);
   if (verdict.kind === 'again') {
     const again = attempt + 1;
@@ -105,13 +117,9 @@ export function tryAnswered(
       effects: [effect],
     };
   }
-  const refused: Branch = outcome.kind === 'refused' ? { ...failedBranch, status: 'REFUSED' } : failedBranch;
-  return cancel(
-    withBranch(noted, index, refused, { kind: 'failed', failure: outcome }),
-    verdict.reason,
-    'any',
-    context,
-  );
+  if (outcome.kind === 'refused') failedBranch.status = 'REFUSED';
+  const failed = withBranch(noted, index, failedBranch, { kind: 'failed', failure: outcome });
+  return cancel(failed, verdict.reason, 'any', context);
 }
 
 function note(driven: Driven, branchId: string, context: Context, attempt: number, outcome: Outcome): Driven {

@@ -63,8 +63,8 @@ export class Batcher {
   private readonly options: BatcherOptions;
   /** The first step of each gid, when it is not in a lane yet. */
   private ready: Entry[] = [];
-  /** By gid, for every gid with a step that is ready or in a lane: the steps behind it. */
-  private readonly behind = new Map<string, Entry[]>();
+  /** By gid, for every gid with a step that is ready or in a lane: the steps behind it, where there are any. */
+  private readonly behind = new Map<string, Entry[] | undefined>();
   private busyLanes = 0;
   private flushIsScheduled = false;
   private closed = false;
@@ -87,11 +87,13 @@ export class Batcher {
       const line = this.behind.get(entry.gid);
       if (line !== undefined) {
         line.push(entry);
-        return;
+      } else if (this.behind.has(entry.gid)) {
+        this.behind.set(entry.gid, [entry]);
+      } else {
+        this.behind.set(entry.gid, undefined);
+        this.ready.push(entry);
+        this.schedule();
       }
-      this.behind.set(entry.gid, []);
-      this.ready.push(entry);
-      this.schedule();
     });
   }
 
