@@ -1,4 +1,4 @@
-import { withValues } from '../../../src/journal/mysql-literals';
+import { scriptText, withValues } from '../../../src/journal/mysql-literals';
 
 describe('values in a statement', () => {
   test.each<[string, string | number | null | Uint8Array, string]>([
@@ -28,5 +28,26 @@ describe('values in a statement', () => {
     ['a number that is none', 'SELECT ?', [Number.NaN]],
   ])('%s are a mistake', (_title, sql, values) => {
     expect(() => withValues(sql, values)).toThrow(RangeError);
+  });
+
+  test('a mistake in one statement leaves nothing of it in the next', () => {
+    expect(() => withValues('SELECT ?, ?', ['left behind'])).toThrow(RangeError);
+    expect(withValues('SELECT ?', [1])).toBe('SELECT 1');
+  });
+
+  test.each([10, 100_000, 3_000_000])('%d bytes are written whole', (length) => {
+    const hex = withValues('SELECT ?, ?', [new Uint8Array(length).fill(0xa5), 'x'.repeat(length)]);
+    expect(hex).toBe(`SELECT X'${'a5'.repeat(length)}', '${'x'.repeat(length)}'`);
+    expect(withValues('SELECT ?', [1])).toBe('SELECT 1');
+  });
+});
+
+describe('a script', () => {
+  test('has its statements between begin and commit', () => {
+    const statements = [
+      { text: 'UPDATE a SET b = ?', values: [1] },
+      { text: 'UPDATE a SET c = ? WHERE d = ?', values: ['e', null] },
+    ];
+    expect(scriptText(statements)).toBe("BEGIN;UPDATE a SET b = 1;UPDATE a SET c = 'e' WHERE d = NULL;COMMIT");
   });
 });
