@@ -54,13 +54,16 @@ function attach(call: ServerDuplexStream<AttachUp, AttachDown>): void {
 
 function executeStream(call: ServerDuplexStream<Frame<RawCall>, EncodedFrame>): void {
   const replies = new Framer<Uint8Array>((frame) => call.write(frame));
+  let open = 0;
   call.on('data', ({ entries }: Frame<RawCall>) => {
     for (const { id, execute } of entries) {
       const request = execute as RelayedExecute | null;
       if (request === null) continue;
+      open += 1;
       void relay(request).then(() => {
+        open -= 1;
         const reply = encodeReply(id, 'execute', { transaction: relayedTransaction(request, 'stream') });
-        replies.push(reply, reply.length);
+        replies.push(reply, reply.length, open === 0);
       });
     }
   });

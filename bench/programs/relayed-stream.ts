@@ -19,7 +19,7 @@ export class RelayedStream implements Relayed {
       const call = { gid, branchId, action, attempt: 1, remainingMs: REMAINING_MS, payload };
       const entry = { id, phase: phaseNumbers[phase], call };
       this.waiting.set(id, resolve);
-      this.framer.push(entry, callEntryBytes(entry));
+      this.framer.push(entry, callEntryBytes(entry), this.waiting.size === 1);
     });
 
   answered(entries: readonly RawReplyEntry[]): void {

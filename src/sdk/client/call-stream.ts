@@ -122,7 +122,7 @@ export class CallStream {
       this.open.set(id, { kind, endsAtMs, signal: limits.signal, cancel, resolve, reject });
       limits.signal.addEventListener('abort', cancel);
       this.timer.include(endsAtMs);
-      this.framer.push(bytes, bytes.length + ENTRY_ROOM);
+      this.framer.push(bytes, bytes.length + ENTRY_ROOM, this.open.size === 1);
     });
   }
 

@@ -145,7 +145,7 @@ export class AttachLink {
     if (this.over) return;
     const entry = entryOf(id, answer);
     const bytes = replyEntryBytes(entry);
-    if (bytes + FRAME_ROOM <= this.messageBytes) this.framer.push(entry, bytes);
+    if (bytes + FRAME_ROOM <= this.messageBytes) this.framer.push(entry, bytes, this.running.size === 0);
     else this.reply(id, replyTooLarge(bytes, this.messageBytes - FRAME_ROOM));
   }
 

@@ -34,6 +34,30 @@ test('what a promise pushes in the same turn still goes with the frame', async (
   expect(frames).toEqual([[1, 2]]);
 });
 
+test('a lone entry leaves before the turn is over, with what is pushed by what runs now', async () => {
+  const { framer, frames } = transport();
+  let atTheEnd: number[][] = [];
+  setImmediate(() => (atTheEnd = [...frames]));
+  framer.push(1, 10, true);
+  void Promise.resolve().then(() => framer.push(2, 10));
+  expect(frames).toEqual([]);
+  await settle();
+  expect(atTheEnd).toEqual([[1, 2]]);
+});
+
+test('a lone entry waits for a transport that is full, and for the frame that is due already', async () => {
+  const { framer, frames, state } = transport();
+  framer.push(1, 10);
+  framer.push(2, 10, true);
+  await new Promise<void>((resolve) => process.nextTick(resolve));
+  expect(frames).toEqual([]);
+  state.full = true;
+  await settle();
+  framer.push(3, 10, true);
+  await settle();
+  expect(frames).toEqual([[1, 2]]);
+});
+
 test('nothing is sent, and nothing scheduled, without an entry', async () => {
   const { framer, frames } = transport();
   framer.drained();
