@@ -1,6 +1,9 @@
-import { TccError } from '../lib/errors';
+import { sameTransaction } from '../engine/content';
 import type { Branch, NewBranch, NewTransaction, Transaction } from '../engine/model';
 import type { StepResult } from '../journal/journal';
+import { TccError } from '../lib/errors';
+
+import { missing } from './refusals';
 
 /** The transaction that a begin step has just made. */
 export function begun(
@@ -23,6 +26,15 @@ export function begun(
     worker,
     branches: asked.branches.map((branch) => registered(branch, atMs)),
   };
+}
+
+/** What stands in the place of a begin that lost: the same transaction, or GID_TAKEN. */
+export function sameOrTaken(asked: NewTransaction, current: Transaction | undefined): Transaction {
+  if (current === undefined) throw missing(asked.gid);
+  if (sameTransaction(asked, current)) return current;
+  throw new TccError('GID_TAKEN', `transaction ${asked.gid} exists with other content; choose another gid`, {
+    metadata: { gid: asked.gid },
+  });
 }
 
 /** A branch that has just become durable. Field by field: on the hot path a spread that adds fields costs ten times as much. */

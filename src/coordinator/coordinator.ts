@@ -8,7 +8,6 @@ import { TccError } from '../lib/errors';
 import type { Stoppable } from '../lib/lifecycle';
 import type { Logger } from '../lib/logger';
 import type { Random } from '../lib/random';
-import { sameTransaction } from '../engine/content';
 import type { Command, Rules } from '../engine/driven';
 import {
   isTerminal,
@@ -22,7 +21,8 @@ import type { Directory, Invoker } from '../invoker/invoker';
 import type { Journal, StepResult } from '../journal/journal';
 
 import type { TransactionApi, TryResult, Wait } from './api';
-import { begun } from './begun';
+import { begun, sameOrTaken } from './begun';
+import { CatchUp } from './catch-up';
 import { Circumstances } from './circumstances';
 import { DatabaseTime } from './database-time';
 import type { Driver } from './driver';
@@ -68,6 +68,7 @@ export class Coordinator implements TransactionApi, Stoppable {
   private readonly deps: CoordinatorDeps;
   private readonly time: DatabaseTime;
   private readonly hand: Hand;
+  private readonly catchUp: CatchUp;
   private readonly outcomes: Outcomes;
   private readonly interactive: InteractiveBranches;
 
@@ -77,6 +78,7 @@ export class Coordinator implements TransactionApi, Stoppable {
     const { journal, clock } = deps;
     const { rules, worker, openTransactions, maxBranches } = options;
     this.time = new DatabaseTime(clock, deps.nowMs);
+    this.catchUp = new CatchUp(clock);
     this.outcomes = new Outcomes({ journal, clock, inHand: (gid) => this.hand.has(gid) });
     this.hand = new Hand(
       { openTransactions },
@@ -163,7 +165,7 @@ export class Coordinator implements TransactionApi, Stoppable {
   async resume(transactions: readonly Transaction[]): Promise<void> {
     await Promise.all(
       transactions.map((transaction) => {
-        if (!this.hand.isClosed) this.hand.take(transaction)?.resume();
+        if (!this.hand.isClosed) this.hand.take(transaction)?.resume(this.line);
         return this.hand.release(transaction.gid);
       }),
     );
@@ -183,6 +185,7 @@ export class Coordinator implements TransactionApi, Stoppable {
     await Promise.race([drained, sleep(this.deps.clock, this.options.drainMs, patience.signal)]);
     patience.abort();
     this.interactive.stop();
+    this.catchUp.stop();
     const left = this.hand.letGoOfAll();
     if (left.length > 0)
       this.deps.logger.warn({ count: left.length }, 'handed open transactions over to other coordinators');
@@ -201,7 +204,7 @@ export class Coordinator implements TransactionApi, Stoppable {
       const result = await this.appendBegin(asked);
       if (result.kind === 'stands') return await this.takeOver(sameOrTaken(asked, result.current));
       const transaction = begun(asked, result, this.options.worker);
-      this.hand.take(transaction)?.startNew();
+      this.hand.take(transaction)?.startNew(this.line);
       return transaction;
     } finally {
       this.hand.admitted();
@@ -211,12 +214,24 @@ export class Coordinator implements TransactionApi, Stoppable {
   private async appendBegin(asked: NewTransaction): Promise<StepResult> {
     const { worker, rules } = this.options;
     const step = { kind: 'begin', transaction: asked, worker, dueInMs: rules.leaseMs } as const;
-    for (let race = 0; race < BEGIN_RACES; race += 1) {
-      const result = await this.deps.journal.append(step);
-      this.time.seen(result.atMs);
-      if (result.kind === 'applied' || result.current !== undefined) return result;
+    const putAtMs = this.deps.clock.monotonicMs();
+    try {
+      for (let race = 0; race < BEGIN_RACES; race += 1) {
+        const result = await this.deps.journal.append(step);
+        this.time.seen(result.atMs);
+        this.catchUp.began(putAtMs);
+        if (result.kind === 'applied' || result.current !== undefined) return result;
+      }
+    } catch (error) {
+      this.catchUp.failed(error);
+      throw error;
     }
     throw new TccError('JOURNAL_UNAVAILABLE', `transaction ${asked.gid} came and went while it was begun; try again`);
+  }
+
+  /** Where transactions wait while the journal's absence is being made up for. */
+  private get line(): CatchUp | undefined {
+    return this.catchUp.isOn ? this.catchUp : undefined;
   }
 
   /**
@@ -229,7 +244,7 @@ export class Coordinator implements TransactionApi, Stoppable {
     const lease = { worker: this.options.worker, leaseMs: this.options.rules.leaseMs };
     const [claimed] = await this.deps.journal.claim([gid], lease, 'held');
     if (claimed === undefined) return standing;
-    this.hand.take(claimed)?.resume();
+    this.hand.take(claimed)?.resume(this.line);
     return claimed;
   }
 
@@ -287,11 +302,3 @@ const isOver: Readonly<Record<Wait, (transaction: Transaction) => boolean>> = {
   // A cancellation is final for the application, whoever is away to hear of it: nobody waits for a retry's sake.
   finished: ({ state, rounds }) => isTerminal(state.status) || (state.status === 'CANCELLING' && rounds > 0),
 };
-
-function sameOrTaken(asked: NewTransaction, current: Transaction | undefined): Transaction {
-  if (current === undefined) throw missing(asked.gid);
-  if (sameTransaction(asked, current)) return current;
-  throw new TccError('GID_TAKEN', `transaction ${asked.gid} exists with other content; choose another gid`, {
-    metadata: { gid: asked.gid },
-  });
-}

@@ -4,7 +4,7 @@
  *     and no call goes out: a Try that waits for its turn is not sent behind the decision.
  * C2. A step that lost makes the driver go on from the transaction as it stands (I1, I9).
  * C3. A journal that cannot be reached makes the driver let go: the row is the truth, the scanner will take it.
- * C4. After its release a driver makes no call, no step and keeps no timer (I13).
+ * C4. After its release a driver makes no call, no step and keeps no timer (I13), and waits in no line.
  */
 import type { Clock, Timer } from '../lib/clock';
 import { TccError } from '../lib/errors';
@@ -25,11 +25,14 @@ import type { Step } from '../engine/step';
 import type { Directory, Invoker } from '../invoker/invoker';
 import type { Journal, StepResult } from '../journal/journal';
 
+import type { CatchUp } from './catch-up';
 import type { DatabaseTime } from './database-time';
 import type { Circumstances } from './circumstances';
 
 /** How often a command is decided again because something else changed the transaction in between. */
 const COMMAND_RACES = 10;
+
+const NONE: readonly Effect[] = [];
 
 export interface DriverDeps {
   readonly journal: Pick<Journal, 'append'>;
@@ -63,6 +66,10 @@ export class Driver {
   private readonly deps: DriverDeps;
   private driven: Driven;
   private readonly waiting: WaitingEvent[] = [];
+  /** Where it waits for its turn, or has waited. */
+  private line: CatchUp | undefined;
+  /** The calls that wait for it. */
+  private held: readonly Effect[] = NONE;
   /** Of calls that go out after a delay. */
   private timers: Set<Timer> | undefined;
   private stepping = false;
@@ -97,16 +104,34 @@ export class Driver {
     this.handle({ event: { kind: 'deadline' }, settle: undefined });
   }
 
-  /** Starts an Execute that was just begun here. */
-  startNew(): void {
-    this.driving = true;
-    this.carryOut(takeNew(this.transaction, this.context()), undefined);
+  /** Starts an Execute that was just begun here. In a line its first calls wait for its turn; its deadline does not. */
+  startNew(line?: CatchUp): void {
+    this.start(takeNew(this.transaction, this.context()), line);
   }
 
-  /** Carries a transaction on that was claimed or found standing. */
-  resume(): void {
+  /** Its turn in the line has come. */
+  letGoOn(): void {
+    const effects = this.held;
+    this.held = NONE;
+    for (const effect of effects) this.perform(effect);
+  }
+
+  /** Carries a transaction on that was claimed or found standing. In a line the calls of one that is not decided wait. */
+  resume(line?: CatchUp): void {
+    const isUndecided = this.transaction.state.status === 'TRYING';
+    this.start(take(this.transaction, this.context()), isUndecided ? line : undefined);
+  }
+
+  private start(decision: Decision, line: CatchUp | undefined): void {
     this.driving = true;
-    this.carryOut(take(this.transaction, this.context()), undefined);
+    if (line === undefined || decision.kind !== 'go') {
+      this.carryOut(decision, undefined);
+      return;
+    }
+    this.line = line;
+    this.held = decision.effects.filter(({ kind }) => kind === 'call');
+    this.carryOut({ ...decision, effects: decision.effects.filter(({ kind }) => kind !== 'call') }, undefined);
+    line.join(this);
   }
 
   /** Puts a command to a driver that has not been started: the transaction is read, not held. */
@@ -133,6 +158,7 @@ export class Driver {
     this.gone = true;
     this.lostTo = error;
     this.stopTimers();
+    this.line?.leave(this);
     this.deps.released(this, error);
     for (const { settle } of this.waiting.splice(0)) settle?.(this.moot());
   }
@@ -163,7 +189,7 @@ export class Driver {
         cause?.settle?.({});
         return;
       case 'step':
-        // What the timers were for is over when the step is applied, and is begun afresh when it is not (C1).
+        // What the timers and the line were for is over when the step is applied, and is begun afresh when it is not (C1).
         this.stopTimers();
         this.stepping = true;
         this.deps.journal.append(decision.step).then(
@@ -271,6 +297,7 @@ export class Driver {
 
   private stopTimers(): void {
     this.endsAt = Infinity;
+    this.held = NONE;
     if (this.timers === undefined) return;
     for (const timer of this.timers) timer.stop();
     this.timers.clear();
