@@ -4,7 +4,7 @@ import { isStopped } from '../lab/process-state';
 import type { PlacedCoordinator, Stage } from '../lab/stage';
 import type { Fault, Goal } from './fault';
 
-/** From the election on: the finder asks every quarter of a second, and what was held is committed on the new primary. */
+/** From the election on: the finder asks ten times a second, and what was held is committed on the new primary. */
 const AFTER_ELECTION: Goal = { words: '<= the election + 2 s', limitMs: (electionMs) => electionMs + 2_000 };
 
 /** The old primary comes back so long after the election: orders go on without it by then. */

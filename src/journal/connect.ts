@@ -26,6 +26,8 @@ export interface Databases extends Stoppable {
   readonly others: Database;
   /** Where writes go now: host:port or a file; undefined while none of several hosts takes them. */
   host(): string | undefined;
+  /** Calls `moved` whenever another host takes writes. One host never moves. */
+  onMove(moved: () => void): void;
 }
 
 /**
@@ -46,6 +48,7 @@ export async function connectDatabases(
     steps,
     others,
     host: () => (address.kind === 'sqlite' ? address.path : `${address.host}:${address.port}`),
+    onMove: () => undefined,
     stop: async () => {
       if (others !== steps) await others.close();
       await steps.close();
@@ -69,6 +72,12 @@ async function connectCluster(address: MysqlAddress, options: ConnectOptions, de
     steps,
     others,
     host: () => finder.primary?.name,
+    onMove: (moved) => {
+      // After the databases, which have left the old host by then.
+      finder.onChange(() => {
+        if (finder.primary !== undefined) moved();
+      });
+    },
     stop: async () => {
       await finder.stop();
       await others.close();

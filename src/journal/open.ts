@@ -93,7 +93,8 @@ export async function openJournal(options: JournalOptions, deps: JournalDeps): P
     throw startError(error, steps.label);
   }
   const settings = { queryTimeoutMs: options.queryTimeoutMs };
-  const retrier = new Retrier(settings, deps);
+  const followed = { ...deps, onMove: (moved: () => void) => databases.onMove(moved) };
+  const retrier = new Retrier(settings, followed);
   // Stopped once the batcher is empty: a read that is tried again by then is nobody's any more.
   await lifecycle.start(() => ({
     name: 'journal reads',
@@ -103,7 +104,7 @@ export async function openJournal(options: JournalOptions, deps: JournalDeps): P
     },
   }));
   const batcher = await lifecycle.start(() => {
-    const store = new SqlStore(steps, new Retrier(settings, deps), options.retentionMs);
+    const store = new SqlStore(steps, new Retrier(settings, followed), options.retentionMs);
     const made = new Batcher(store, {
       lanes: options.lanes,
       batchSize: Math.min(options.batchSize, ROWS_PER_STATEMENT),

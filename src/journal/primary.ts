@@ -39,12 +39,13 @@ export type Probe = Pick<HostProbe, 'ask' | 'close'>;
 /** All is well: a change that no statement has met yet is seen after so long at most. */
 const WATCH_EVERY_MS = 500;
 
-/** No primary, or a silent one: an election takes seconds, and its end should be seen well within one. */
-const SEARCH: BackoffPolicy = { firstMs: 100, factor: 1.5, capMs: 250, jitter: 0.2 };
+/** No primary, or a silent one: everything waits for the end of the election. The question is small, and is asked for some seconds. */
+const SEARCH: BackoffPolicy = { firstMs: 100, factor: 1, capMs: 100, jitter: 0.2 };
 
 /**
- * When a decisive host has answered, or all that are not known to be silent, the others' answers are waited for so long:
- * those that live answer in milliseconds.
+ * When a decisive host has answered, those that are not known to be silent are waited for so long: if they live, they answer in
+ * milliseconds. Those that are known to be silent are waited for only where their word would count: outside of clusters (C4),
+ * and where nobody else is left.
  */
 const GRACE_MS = 250;
 
@@ -177,9 +178,16 @@ export class PrimaryFinder implements Stoppable {
         return asked;
       }),
     );
-    void Promise.all(prompt).then(isDecided);
-    await Promise.race([all, decided.then(() => sleep(this.deps.clock, GRACE_MS, over.signal))]);
+    const grace = () => sleep(this.deps.clock, GRACE_MS, over.signal);
+    const heard = Promise.all(prompt).then(() => (this.isSilenceOfWeight() ? grace() : undefined));
+    await Promise.race([all, heard, decided.then(grace)]);
     over.abort();
+  }
+
+  /** Whether one that is known to be silent could change the choice, if it answered after all. */
+  private isSilenceOfWeight(): boolean {
+    const isOutsideOfClusters = ({ answer }: Seat) => answer?.kind === 'writable' && answer.flavour.kind === 'plain';
+    return this.seats.every(({ answer }) => answer === undefined) || this.seats.some(isOutsideOfClusters);
   }
 
   private async ask(seat: Seat, isDecided: () => void): Promise<void> {

@@ -27,19 +27,25 @@ export class Retrier {
   private readonly shortBreakMs: number;
   private readonly clock: Clock;
   private readonly random: Random;
-  private readonly stopping = new Abort();
+  private stopped = false;
+  /** Ends the pauses when there is news of the database; replaced each time. */
+  private news = new Abort();
   /** Undefined while the database answers. */
   private goneSinceMs: number | undefined;
 
-  /** `shortBreakMs`: 0 at the start, when the daemon itself decides how long to wait for the database. */
+  /**
+   * `shortBreakMs`: 0 at the start, when the daemon itself decides how long to wait for the database. `onMove` calls its argument
+   * whenever the database is found in another place: what waits to be run again is run at once.
+   */
   constructor(
     { queryTimeoutMs, shortBreakMs = SHORT_BREAK_MS }: { queryTimeoutMs: number; shortBreakMs?: number },
-    deps: { clock: Clock; random: Random },
+    deps: { clock: Clock; random: Random; onMove?: (moved: () => void) => void },
   ) {
     this.settlingMs = queryTimeoutMs + SETTLING_GRACE_MS;
     this.shortBreakMs = shortBreakMs;
     this.clock = deps.clock;
     this.random = deps.random;
+    deps.onMove?.(() => this.moved());
   }
 
   /** `work` must be safe to run again after it was done: a read, or compare-and-set steps. */
@@ -62,19 +68,31 @@ export class Retrier {
             : this.goneSinceMs + this.shortBreakMs;
         const pauseMs = backoffMs(PAUSES, failures, this.random);
         if (this.isStopped() || this.clock.monotonicMs() + pauseMs > endMs) throw unavailable(error);
-        await sleep(this.clock, pauseMs, this.stopping);
+        const { news } = this;
+        await sleep(this.clock, pauseMs, news);
         if (this.isStopped()) throw unavailable(error);
+        // It has not failed there yet.
+        if (news.aborted) failures = 0;
       }
     }
   }
 
   /** Runs nothing again from now on: what waits to be run again fails at once, and no timer is left (I13). */
   stop(): void {
-    this.stopping.abort();
+    this.stopped = true;
+    this.news.abort();
+  }
+
+  /** The break is over; if the new place is away as well, that is another one. */
+  private moved(): void {
+    this.goneSinceMs = undefined;
+    const { news } = this;
+    this.news = new Abort();
+    news.abort();
   }
 
   private isStopped(): boolean {
-    return this.stopping.aborted;
+    return this.stopped;
   }
 
   private certain(error: unknown): unknown {

@@ -119,6 +119,20 @@ describe('the search for the host that takes writes', () => {
     expect(hosts.primary).toBe('b:3306');
   });
 
+  test.each([0, 30, 60, 90, 120, 150, 180, 210, 240])(
+    'sees the end of an election in a moment, although the old primary lets everybody wait (it ends after %i ms)',
+    async (ms) => {
+      hosts = new Hosts(writable(group('3')), refusing('3'));
+      await hosts.found();
+      hosts.say(silent, refusing('4'));
+      // The first silence is waited for: no election is over by then.
+      await hosts.clock.advance(500 + PROBE_TIMEOUT_MS + ms);
+      hosts.say(silent, writable(group('5')));
+      await hosts.clock.advance(110);
+      expect(hosts.primary).toBe('b:3306');
+    },
+  );
+
   test('outside of clusters a host that is slow for less than its full time is not given up for another (P2)', async () => {
     hosts = new Hosts(writable(), refusing());
     await hosts.found();

@@ -48,6 +48,42 @@ describe('running database work again', () => {
     expect(virtual.pending).toBe(0);
   });
 
+  test('a database that is found elsewhere is tried at once, and for as long as one that has just gone', async () => {
+    const virtual = new VirtualClock();
+    let moved: () => void = () => undefined;
+    const following = new Retrier(
+      { queryTimeoutMs: 10_000 },
+      { clock: virtual, random: () => 0, onMove: (listener) => (moved = listener) },
+    );
+    let runs = 0;
+    let fault: FaultKind | undefined = 'unknown';
+    const running = following.run(() => {
+      runs += 1;
+      return fault === undefined ? Promise.resolve('done') : Promise.reject(new DatabaseFault(fault, 'gone'));
+    });
+    await virtual.advance(6_001);
+    const before = runs;
+    moved();
+    await virtual.advance(0);
+    expect(runs).toBe(before + 1);
+    // The pauses begin anew as well.
+    await virtual.advance(10);
+    expect(runs).toBe(before + 2);
+    fault = undefined;
+    await virtual.advance(20);
+    expect(await running).toBe('done');
+
+    const other = following.run(() => Promise.reject(new DatabaseFault('unreachable', 'gone')));
+    const refused = expect(other).rejects.toMatchObject({ code: 'JOURNAL_UNAVAILABLE' });
+    await virtual.advance(1_500);
+    moved();
+    await virtual.advance(1_000);
+    expect(virtual.pending).toBe(1);
+    await virtual.advance(1_500);
+    await refused;
+    expect(virtual.pending).toBe(0);
+  });
+
   test.each<FaultKind>(['contention', 'unreachable', 'unknown'])('%s is run again until it succeeds', async (kind) => {
     const { work, runs } = faulty(clock, [kind, kind, kind]);
     await expect(retrier.run(work)).resolves.toBe('done');
