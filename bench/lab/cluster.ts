@@ -33,8 +33,9 @@ export class Processes {
     return this.coordinator('tccd without a journal', 'bench/programs/null-tccd.js', {});
   }
 
-  relay(): Promise<Coordinator> {
-    return this.coordinator('relay', 'bench/programs/relay.js', {});
+  /** Passes on so many phases of each transaction. */
+  relay(phases: 1 | 2 = 2): Promise<Coordinator> {
+    return this.coordinator('relay', 'bench/programs/relay.js', { BENCH_PHASES: String(phases) });
   }
 
   /** The participants `a` and `b`, or those named. */

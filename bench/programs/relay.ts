@@ -1,7 +1,7 @@
 /**
  * A bare relay: what a coordinator passes on, passed on without an engine, a journal, timers or retries. Execute comes in, two
  * Trys go out, then two Confirms, and the answer goes back, in the same messages and, on streams, in frames gathered the same way.
- * It serves both ways of calling, and says on standard output where it listens.
+ * It serves both ways of calling, and says on standard output where it listens. With BENCH_PHASES=1 it sends no Confirms.
  */
 import { Server, ServerCredentials, type ServerDuplexStream } from '@grpc/grpc-js';
 
@@ -26,9 +26,10 @@ export interface Relayed {
 }
 
 const participants = new Map<string, Relayed>();
+const phases = (['try', 'confirm'] as const).slice(0, Number(process.env['BENCH_PHASES'] ?? 2));
 
 async function relay(request: RelayedExecute): Promise<void> {
-  for (const phase of ['try', 'confirm'] as const) {
+  for (const phase of phases) {
     await Promise.all(
       request.branches.map((branch) => {
         const participant = participants.get(branch.participant);
