@@ -27,16 +27,16 @@ export const FIRST = 8;
 export const PLACE_MS = 500;
 
 /** Whoever waits here. */
-export interface Waiter {
+export interface InLine {
   /** It may go. */
   letGoOn(): void;
 }
 
 export class CatchUp {
   private readonly clock: Clock;
-  private readonly waiting = new Set<Waiter>();
+  private readonly waiting = new Set<InLine>();
   /** Until when each has its place, monotonic ms: in the order of these times. */
-  private readonly going = new Map<Waiter, number>();
+  private readonly going = new Map<InLine, number>();
   private readonly expiry: EarliestTimer;
   private atOnce = FIRST;
   private troubledAtMs = -Infinity;
@@ -63,14 +63,14 @@ export class CatchUp {
   }
 
   /** May let it go on before it returns. */
-  join(waiter: Waiter): void {
-    this.waiting.add(waiter);
+  join(one: InLine): void {
+    this.waiting.add(one);
     this.advance();
   }
 
   /** It has ended, or need not wait any more. */
-  leave(waiter: Waiter): void {
-    if (this.waiting.delete(waiter) || !this.going.delete(waiter)) return;
+  leave(one: InLine): void {
+    if (this.waiting.delete(one) || !this.going.delete(one)) return;
     this.atOnce += 1;
     this.advance();
     if (this.going.size > 0) return;
@@ -86,17 +86,17 @@ export class CatchUp {
 
   private advance(): void {
     const untilMs = this.clock.monotonicMs() + PLACE_MS;
-    for (const waiter of this.waiting) {
+    for (const one of this.waiting) {
       if (this.going.size >= this.atOnce) return;
-      this.waiting.delete(waiter);
-      this.going.set(waiter, untilMs);
+      this.waiting.delete(one);
+      this.going.set(one, untilMs);
       this.expiry.include(untilMs);
-      waiter.letGoOn();
+      one.letGoOn();
     }
   }
 
   private expire(nowMs: number): number | undefined {
-    for (const [waiter, untilMs] of this.going) if (untilMs <= nowMs) this.leave(waiter);
+    for (const [one, untilMs] of this.going) if (untilMs <= nowMs) this.leave(one);
     const [next] = this.going.values();
     return next;
   }

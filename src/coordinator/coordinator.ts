@@ -30,6 +30,7 @@ import { Hand } from './hand';
 import { InteractiveBranches } from './interactive';
 import { abandonable, Outcomes } from './outcomes';
 import { decidedOtherwise, missing, refused } from './refusals';
+import { isOver } from './waiter';
 import { watchTransaction } from './watch';
 
 export interface CoordinatorOptions {
@@ -295,10 +296,3 @@ export class Coordinator implements TransactionApi, Stoppable {
     if ('parked' in state && state.parked) this.deps.logger.warn(fields, 'a transaction was parked');
   }
 }
-
-const isOver: Readonly<Record<Wait, (transaction: Transaction) => boolean>> = {
-  accepted: () => true,
-  decided: ({ state }) => state.status !== 'TRYING',
-  // A cancellation is final for the application, whoever is away to hear of it: nobody waits for a retry's sake.
-  finished: ({ state, rounds }) => isTerminal(state.status) || (state.status === 'CANCELLING' && rounds > 0),
-};

@@ -1,6 +1,8 @@
 import { TccError } from '../lib/errors';
 import type { Signal } from '../lib/abort';
-import type { Transaction } from '../engine/model';
+import { isTerminal, type Transaction } from '../engine/model';
+
+import type { Wait } from './api';
 
 /** Somebody who is told of durable changes of one transaction. */
 export interface Listener {
@@ -68,3 +70,11 @@ export function abandoned(gid: string): TccError {
     metadata: { gid },
   });
 }
+
+/** Whether a transaction has come as far as a caller waits for. */
+export const isOver: Readonly<Record<Wait, (transaction: Transaction) => boolean>> = {
+  accepted: () => true,
+  decided: ({ state }) => state.status !== 'TRYING',
+  // A cancellation is final for the application, whoever is away to hear of it: nobody waits for a retry's sake.
+  finished: ({ state, rounds }) => isTerminal(state.status) || (state.status === 'CANCELLING' && rounds > 0),
+};

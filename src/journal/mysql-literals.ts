@@ -55,9 +55,7 @@ class AsciiText {
     const { template } = this;
     const end = template.write(sql, 0, sql.length, 'latin1');
     let index = 0;
-    for (let at = 0; at < end; at += 1) {
-      at = this.copy(template, at, end);
-      if (at === end) break;
+    for (let at = this.copy(template, 0, end); at < end; at = this.copy(template, at + 1, end)) {
       if (index === values.length) throw new RangeError('more placeholders than values');
       this.literal(values[index++] as SqlValue);
     }
