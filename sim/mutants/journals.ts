@@ -93,7 +93,10 @@ export const journalMutants: readonly Mutant[] = [
     within: 60,
     patches: {
       'src/journal/batcher.ts': [
-        ['if (line !== undefined) {\n        line.push(entry);', 'if (line === null) {\n        line.push(entry);'],
+        [
+          'if (before !== undefined) {\n        before.next',
+          'if ((before as unknown) === null) {\n        before!.next',
+        ],
       ],
     },
   },

@@ -4,6 +4,7 @@
  * H2. New work is admitted only below the bound, before the database is touched. What must go on (commands, recovery) is always admitted.
  * H3. One timer serves all deadlines, and none while nothing is in hand (I13).
  */
+import { ChurnMap } from '../lib/churn-map';
 import { DEADLINE_GRAIN_MS, EarliestTimer } from '../lib/earliest-timer';
 import { TccError } from '../lib/errors';
 import type { Transaction } from '../engine/model';
@@ -25,7 +26,7 @@ export class Hand {
   private readonly options: HandOptions;
   private readonly deps: HandDeps;
   private readonly driverDeps: DriverDeps;
-  private readonly drivers = new Map<string, Driver>();
+  private readonly drivers = new ChurnMap<string, Driver>();
   /** Interactive transactions that were begun here, and until when (monotonic ms) they can be open. */
   private readonly interactive = new Map<string, number>();
   private readonly deadlines: EarliestTimer;

@@ -6,6 +6,7 @@
  * O3. After stop() every waiter fails, also one that comes later: nobody would tell it anything.
  */
 import type { Signal } from '../lib/abort';
+import { ChurnMap } from '../lib/churn-map';
 import type { Clock, Timer } from '../lib/clock';
 import { TccError } from '../lib/errors';
 import type { Transaction } from '../engine/model';
@@ -27,7 +28,7 @@ export interface OutcomesDeps {
 
 export class Outcomes {
   private readonly deps: OutcomesDeps;
-  private readonly listeners = new Map<string, readonly Listener[]>();
+  private readonly listeners = new ChurnMap<string, readonly Listener[]>();
   private timer: Timer | undefined;
   private polling = false;
   private stopped = false;

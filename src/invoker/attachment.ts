@@ -8,6 +8,7 @@
 import { status } from '@grpc/grpc-js';
 
 import type { Outcome } from '../engine/outcome';
+import { ChurnMap } from '../lib/churn-map';
 import type { Clock } from '../lib/clock';
 import { EarliestTimer } from '../lib/earliest-timer';
 import {
@@ -62,7 +63,7 @@ export class Attachment {
   readonly instanceId: string;
   private readonly options: AttachmentOptions;
   private readonly deps: AttachmentDeps;
-  private readonly out = new Map<number, Out>();
+  private readonly out = new ChurnMap<number, Out>();
   private readonly framer: Framer<Out>;
   private readonly expiry: EarliestTimer;
   private bytesOut = 0;

@@ -1,4 +1,5 @@
 import { gidOf, type Step } from '../engine/step';
+import { ChurnMap } from '../lib/churn-map';
 import { TccError, isTccError } from '../lib/errors';
 
 import type { StepResult, StepStore } from './journal';
@@ -46,6 +47,8 @@ interface Entry {
   readonly bytes: number;
   readonly resolve: (result: StepResult) => void;
   readonly reject: (error: unknown) => void;
+  /** The step of the same gid that came after it. */
+  next: Entry | undefined;
 }
 
 /**
@@ -63,8 +66,8 @@ export class Batcher {
   private readonly options: BatcherOptions;
   /** The first step of each gid, when it is not in a lane yet. */
   private ready: Entry[] = [];
-  /** By gid, for every gid with a step that is ready or in a lane: the steps behind it, where there are any. */
-  private readonly behind = new Map<string, Entry[] | undefined>();
+  /** The last step of each gid that has one here. */
+  private readonly last = new ChurnMap<string, Entry>();
   private busyLanes = 0;
   private flushIsScheduled = false;
   private closed = false;
@@ -83,14 +86,12 @@ export class Batcher {
     }
     return new Promise((resolve, reject) => {
       this.counters.queued += 1;
-      const entry: Entry = { step, gid: gidOf(step), bytes: bytesOf(step), resolve, reject };
-      const line = this.behind.get(entry.gid);
-      if (line !== undefined) {
-        line.push(entry);
-      } else if (this.behind.has(entry.gid)) {
-        this.behind.set(entry.gid, [entry]);
+      const entry: Entry = { step, gid: gidOf(step), bytes: bytesOf(step), resolve, reject, next: undefined };
+      const before = this.last.get(entry.gid);
+      this.last.set(entry.gid, entry);
+      if (before !== undefined) {
+        before.next = entry;
       } else {
-        this.behind.set(entry.gid, undefined);
         this.ready.push(entry);
         this.schedule();
       }
@@ -168,9 +169,8 @@ export class Batcher {
     } else {
       entry.resolve(outcome);
     }
-    const next = this.behind.get(entry.gid)?.shift();
-    if (next === undefined) this.behind.delete(entry.gid);
-    else this.ready.push(next);
+    if (entry.next === undefined) this.last.delete(entry.gid);
+    else this.ready.push(entry.next);
     if (this.counters.queued > 0) return;
     for (const resolve of this.whenIdle) resolve();
     this.whenIdle = [];

@@ -14,16 +14,20 @@ export interface Signal {
 export class Abort implements Signal {
   aborted = false;
   reason: unknown = undefined;
-  private listeners: (() => void)[] | undefined;
+  /** The first one stands by itself: nearly always there is no other. */
+  private listener: (() => void) | undefined;
+  private others: (() => void)[] | undefined;
 
   /** Tells the listeners, once. */
   abort(reason?: unknown): void {
     if (this.aborted) return;
     this.aborted = true;
     this.reason = reason;
-    const { listeners = [] } = this;
-    this.listeners = undefined;
-    for (const listener of listeners) listener();
+    const { listener, others = [] } = this;
+    this.listener = undefined;
+    this.others = undefined;
+    listener?.();
+    for (const other of others) other();
   }
 
   throwIfAborted(): void {
@@ -32,12 +36,13 @@ export class Abort implements Signal {
 
   addEventListener(_type: 'abort', listener: () => void): void {
     if (this.aborted) return;
-    if (this.listeners === undefined) this.listeners = [listener];
-    else this.listeners.push(listener);
+    if (this.listener === undefined && this.others === undefined) this.listener = listener;
+    else (this.others ??= []).push(listener);
   }
 
   removeEventListener(_type: 'abort', listener: () => void): void {
-    const at = this.listeners?.lastIndexOf(listener) ?? -1;
-    if (at >= 0) this.listeners?.splice(at, 1);
+    const at = this.others?.lastIndexOf(listener) ?? -1;
+    if (at >= 0) this.others?.splice(at, 1);
+    else if (this.listener === listener) this.listener = undefined;
   }
 }

@@ -7,9 +7,11 @@
  * X4. However the stream ends, nothing of it is left (I13), and every reply that was ready has been handed to it.
  */
 import { Abort, type Signal } from '../lib/abort';
+import { ChurnMap } from '../lib/churn-map';
 import type { Clock } from '../lib/clock';
 import { DEADLINE_GRAIN_MS, EarliestTimer } from '../lib/earliest-timer';
 import { TccError } from '../lib/errors';
+import { NOWHERE } from '../lib/roster';
 import {
   type CallKind,
   type EncodedFrame,
@@ -23,7 +25,7 @@ import {
 } from '../wire/execute-stream';
 import { FRAME_BYTES, Framer } from '../wire/framer';
 import { toStatus, type WireStatus } from '../wire/status';
-import { type Abortable, type Calls, tooMany } from './handler';
+import { type Abortable, type Calls, type InFlight, tooMany } from './handler';
 
 /**
  * Entries of one stream that may be unanswered at a time; more are refused one by one. As many as the unary calls that one
@@ -52,7 +54,7 @@ export interface SessionDeps {
 }
 
 /** An entry that is not answered yet. */
-interface OpenEntry extends Abortable {
+interface OpenEntry extends InFlight {
   readonly id: number;
   readonly kind: CallKind;
   readonly request: object;
@@ -65,7 +67,7 @@ interface OpenEntry extends Abortable {
 export class ExecuteSession implements Abortable {
   private readonly stream: CallStream;
   private readonly deps: SessionDeps;
-  private readonly entries = new Map<number, OpenEntry>();
+  private readonly entries = new ChurnMap<number, OpenEntry>();
   private readonly replies: Framer<Uint8Array>;
   private readonly deadlines: EarliestTimer;
   /** The client has said all that it wants to say. */
@@ -153,6 +155,7 @@ export class ExecuteSession implements Abortable {
       endsAtMs: timeoutMs === 0 ? Infinity : nowMs + timeoutMs,
       wait: new Abort(),
       answered: false,
+      place: NOWHERE,
       abort: (reason) => this.dismissed(entry, reason),
     };
     this.deps.calls.enter(entry);

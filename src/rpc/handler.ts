@@ -12,6 +12,7 @@ import { Abort, type Signal } from '../lib/abort';
 import type { Clock } from '../lib/clock';
 import { TccError } from '../lib/errors';
 import type { Logger } from '../lib/logger';
+import { NOWHERE, type Placed, Roster } from '../lib/roster';
 import { statusName, toStatus, type WireStatus } from '../wire/status';
 import { readable } from './request-parts';
 
@@ -38,6 +39,9 @@ export interface Abortable {
   abort(reason: unknown): void;
 }
 
+/** A call that holds a place among those in flight. */
+export interface InFlight extends Abortable, Placed {}
+
 /** Serves one unary method. `signal` is aborted when the caller is gone or its deadline has passed. */
 export type UnaryHandler<Request, Response> = (request: Request, signal: Signal) => Promise<Response>;
 
@@ -45,7 +49,7 @@ export type UnaryHandler<Request, Response> = (request: Request, signal: Signal)
 export type StreamHandler<Request, Response> = (request: Request, signal: Signal) => AsyncIterable<Response>;
 
 export class Calls {
-  private readonly inFlight = new Set<Abortable>();
+  private readonly inFlight = new Roster<InFlight>();
   private readonly watches = new Set<Abortable>();
   private readonly carriers = new Set<Abortable>();
   private draining = false;
@@ -64,7 +68,7 @@ export class Calls {
   ): handleUnaryCall<Request, Response> {
     return (call, callback) => {
       const startedMs = this.deps.clock.monotonicMs();
-      const caller = new Abort();
+      const caller = new Caller();
       call.on('cancelled', () => caller.abort());
       void this.counted(caller, () => handle(readable(call.request), caller)).then(
         (response) => {
@@ -99,7 +103,7 @@ export class Calls {
   }
 
   /** Takes a place among the calls in flight for an entry of a stream; throws when there is none. */
-  enter(entry: Abortable): void {
+  enter(entry: InFlight): void {
     if (this.inFlight.size >= this.limits.callsInFlight) {
       throw tooMany('calls in flight', 'callsInFlight', this.limits.callsInFlight);
     }
@@ -107,7 +111,7 @@ export class Calls {
   }
 
   /** Gives the place back. May be called again. */
-  leave(entry: Abortable): void {
+  leave(entry: InFlight): void {
     this.inFlight.delete(entry);
     this.tellIdle();
   }
@@ -133,7 +137,7 @@ export class Calls {
 
   /** Answers every call that is still in flight with DRAINING: its client may ask another coordinator at once. */
   dismiss(): void {
-    for (const call of this.inFlight) call.abort(drainingError());
+    for (const call of this.inFlight.all()) call.abort(drainingError());
   }
 
   /** Resolves when nothing is in flight and no stream is open. */
@@ -163,7 +167,7 @@ export class Calls {
     return { method, gid: gidOf(request), durationMs, code: statusName(code) };
   }
 
-  private async counted<Response>(caller: Abort, handle: () => Promise<Response>): Promise<Response> {
+  private async counted<Response>(caller: Caller, handle: () => Promise<Response>): Promise<Response> {
     this.enter(caller);
     try {
       return await Promise.race([handle(), dismissal(caller)]);
@@ -201,6 +205,11 @@ export class Calls {
     if (this.inFlight.size > 0 || this.watches.size > 0 || this.carriers.size > 0) return;
     for (const resolve of this.whenIdle.splice(0)) resolve();
   }
+}
+
+/** The caller of a unary call. */
+class Caller extends Abort implements InFlight {
+  place = NOWHERE;
 }
 
 /** Resolves when the stream takes more, or when nobody waits for it any more. */
