@@ -122,8 +122,8 @@ export const carrierMutants: readonly Mutant[] = [
           'let attempts = 0;\n    const gid = this.gidOf(options);\n    const timeoutMs = checkedTimeoutMs(options.timeoutMs ?? this.timeoutMs);\n    const branches',
         ],
         [
-          'request: (leftMs) => ({\n        gid,',
-          'request: (leftMs) => ({\n        gid: (attempts += 1) === 1 ? gid : `${gid}-${attempts}`,',
+          'request: (leftMs) => ({\n          gid,',
+          'request: (leftMs) => ({\n          gid: (attempts += 1) === 1 ? gid : `${gid}-${attempts}`,',
         ],
       ],
     },

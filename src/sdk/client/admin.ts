@@ -88,20 +88,23 @@ export class AdminClient {
     this.failover = openFailover(options);
   }
 
-  async getTransaction(gid: string, signal?: AbortSignal): Promise<TransactionDetails> {
-    const response = await this.failover.call({
+  getTransaction(gid: string, signal?: AbortSignal): Promise<TransactionDetails> {
+    return this.failover.call({
       method: admin.GetTransaction,
       request: () => ({ gid }),
+      read: ({ transaction, attempts, timeline, worker }) => ({
+        transaction: transactionFromProto(transaction),
+        attempts: attempts.map(attemptFromProto),
+        timeline,
+        worker,
+      }),
       ...this.terms(signal),
       gid,
     });
-    const { attempts, timeline, worker } = response;
-    const transaction = transactionFromProto(response.transaction);
-    return { transaction, attempts: attempts.map(attemptFromProto), timeline, worker };
   }
 
   /** `pageSize` from 1 to 1,000. */
-  async listTransactions(
+  listTransactions(
     filter: ListFilter,
     page: { readonly pageSize: number; readonly pageToken: string },
     signal?: AbortSignal,
@@ -109,35 +112,35 @@ export class AdminClient {
     const { statuses = [], name = '', participant = '', olderThanMs = 0, gidPrefix = '', minRounds = 0 } = filter;
     const { parked = false } = filter;
     const request = { name, participant, olderThanMs, parked, gidPrefix, minRounds, ...page };
-    const response = await this.failover.call({
+    return this.failover.call({
       method: admin.ListTransactions,
       request: () => ({ ...request, statuses: statuses.map(statusToProto) }),
+      read: ({ transactions, nextPageToken }) => ({
+        transactions: transactions.map(transactionFromProto),
+        nextPageToken,
+      }),
       ...this.terms(signal),
     });
-    return {
-      transactions: response.transactions.map(transactionFromProto),
-      nextPageToken: response.nextPageToken,
-    };
   }
 
   /** Makes an open transaction due now, and unparks it. */
-  async retryTransaction(gid: string, signal?: AbortSignal): Promise<TransactionView> {
-    const { transaction } = await this.failover.call({
+  retryTransaction(gid: string, signal?: AbortSignal): Promise<TransactionView> {
+    return this.failover.call({
       method: admin.RetryTransaction,
       request: () => ({ gid }),
+      read: ({ transaction }) => transactionFromProto(transaction),
       ...this.terms(signal),
       gid,
     });
-    return transactionFromProto(transaction);
   }
 
-  async listParticipants(signal?: AbortSignal): Promise<readonly ParticipantView[]> {
-    const { participants } = await this.failover.call({
+  listParticipants(signal?: AbortSignal): Promise<readonly ParticipantView[]> {
+    return this.failover.call({
       method: registry.ListParticipants,
       request: () => ({}),
+      read: ({ participants }) => participants.map(participantFromProto),
       ...this.terms(signal),
     });
-    return participants.map(participantFromProto);
   }
 
   watch(gid: string, signal?: AbortSignal): AsyncGenerator<TransactionView, void, undefined> {

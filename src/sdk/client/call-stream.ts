@@ -10,6 +10,7 @@
 import { type ClientDuplexStream, Metadata, type ServiceError, status } from '@grpc/grpc-js';
 
 import type { Signal } from '../../lib/abort';
+import { ChurnMap } from '../../lib/churn-map';
 import type { Clock } from '../../lib/clock';
 import { DEADLINE_GRAIN_MS, EarliestTimer } from '../../lib/earliest-timer';
 import { clampTimeoutMs } from '../../wire/deadline';
@@ -43,11 +44,6 @@ const LAST_ID = 2 ** 32 - 1;
 /** What a call fails with when its answer is of another kind. */
 const NO_ANSWER = 'the answer holds neither a response nor a failure';
 
-/** The coordinator, or something before it, cannot carry calls in this way: they must go by unary calls. */
-export class StreamRefused extends Error {
-  override readonly name = 'StreamRefused';
-}
-
 export type CallDuplex = ClientDuplexStream<EncodedFrame, Frame<RawReply>>;
 
 interface OpenCall {
@@ -55,7 +51,9 @@ interface OpenCall {
   readonly endsAtMs: number;
   readonly signal: Signal;
   readonly cancel: () => void;
-  readonly resolve: (response: object) => void;
+  /** Makes the same call without a stream. */
+  readonly alone: () => Promise<object>;
+  readonly resolve: (response: object | Promise<object>) => void;
   readonly reject: (error: Error) => void;
 }
 
@@ -69,7 +67,7 @@ export class CallStream {
   private readonly duplex: CallDuplex;
   private readonly clock: Clock;
   private readonly ended: (stream: CallStream, refused: boolean) => void;
-  private readonly open = new Map<number, OpenCall>();
+  private readonly open = new ChurnMap<number, OpenCall>();
   private readonly framer: Framer<Uint8Array>;
   private readonly timer: EarliestTimer;
   /** What a frame may hold now. */
@@ -107,10 +105,11 @@ export class CallStream {
   }
 
   /**
-   * Sends one call. Rejects with what the unary call would have failed with, or with StreamRefused. Undefined, and nothing is
-   * sent, when the request does not fit: it is larger than a frame may be (now), or has values that unary calls would convert.
+   * Sends one call. Rejects with what the unary call would have failed with. Undefined, and nothing is sent, when the request does not
+   * fit: it is larger than a frame may be (now), or has values that unary calls would convert. `alone` makes the same call by itself:
+   * it is for when the coordinator, or something before it, cannot carry calls in this way.
    */
-  ask(kind: CallKind, request: object, limits: CallLimits): Promise<object> | undefined {
+  ask(kind: CallKind, request: object, limits: CallLimits, alone: () => Promise<object>): Promise<object> | undefined {
     const id = this.nextId();
     const timeoutMs = clampTimeoutMs(limits.timeoutMs);
     const bytes = encoded(id, timeoutMs, kind, request);
@@ -119,7 +118,7 @@ export class CallStream {
     return new Promise((resolve, reject) => {
       const cancel = () => this.cancelled(id);
       const endsAtMs = this.clock.monotonicMs() + timeoutMs;
-      this.open.set(id, { kind, endsAtMs, signal: limits.signal, cancel, resolve, reject });
+      this.open.set(id, { kind, endsAtMs, signal: limits.signal, cancel, alone, resolve, reject });
       limits.signal.addEventListener('abort', cancel);
       this.timer.include(endsAtMs);
       this.framer.push(bytes, bytes.length + ENTRY_ROOM, this.open.size === 1);
@@ -213,9 +212,13 @@ export class CallStream {
     this.framer.close();
     const end = this.fault === undefined ? heard : unreadable(this.fault);
     const refused = refusals.has(end.code);
-    const error = refused ? new StreamRefused(end.details) : lostError(end);
-    for (const id of [...this.open.keys()]) this.taken(id)?.reject(error);
+    const lost = [...this.open.keys()].flatMap((id) => this.taken(id) ?? []);
     this.ended(this, refused);
+    const error = lostError(end);
+    for (const { alone, resolve, reject } of lost) {
+      if (refused) resolve(alone());
+      else reject(error);
+    }
   }
 
   private nextId(): number {

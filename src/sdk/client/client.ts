@@ -1,7 +1,7 @@
 import { type IdSource, ulidSource } from '../../lib/ids';
 import { tccV1 } from '../../wire/proto';
 import { branchesToProto, BranchNames, branchToProto } from './branches';
-import { calls, type TransactionReply } from './calls';
+import { calls, type TransactionReply, type TryReply } from './calls';
 import { reasonFromProto, statusFromProto, transactionFromProto } from './convert';
 import { cancelledError, TccRequestError, throwIfCancelled } from './errors';
 import type { Ask, Failover } from './failover';
@@ -25,7 +25,6 @@ import {
   type RollbackOptions,
   stillWaiting,
   tryOrderToProto,
-  type Wait,
   waitToProto,
 } from './requests';
 import { type RunOptions, type RunResult, runTransaction, type TransactionScope } from './run';
@@ -64,22 +63,31 @@ export class TccClient {
     const branches = branchesToProto(options.branches);
     const order = tryOrderToProto(tryOrder);
     const until = waitToProto(wait);
-    const view = await this.untilSettled(wait, {
-      method: calls.execute,
-      request: (leftMs) => ({
+    // Written out field by field: this is the path that every transaction takes.
+    try {
+      const view = await this.failover.call({
+        method: calls.execute,
+        request: (leftMs) => ({
+          gid,
+          name,
+          branches,
+          tryOrder: order,
+          wait: until,
+          timeoutMs: untilDeadline(leftMs),
+        }),
+        read: viewOf,
+        pending: (standing) => stillWaiting(wait, standing),
+        patienceMs: timeoutMs + GRACE_MS,
+        attemptMs: WAIT_MS,
+        changes: true,
         gid,
-        name,
-        branches,
-        tryOrder: order,
-        wait: until,
-        timeoutMs: untilDeadline(leftMs),
-      }),
-      patienceMs: timeoutMs + GRACE_MS,
-      gid,
-      signal,
-    });
-    if (wait !== 'accepted') throwIfCancelled(view);
-    return view;
+        signal,
+      });
+      if (wait !== 'accepted') throwIfCancelled(view);
+      return view;
+    } catch (error) {
+      throw await this.explained(gid, error, signal);
+    }
   }
 
   /**
@@ -96,14 +104,14 @@ export class TccClient {
     const { name = '', signal } = options;
     const gid = this.gidOf(options);
     const timeoutMs = checkedTimeoutMs(options.timeoutMs ?? this.timeoutMs);
-    const { transaction } = await this.failover.call({
+    return this.failover.call({
       method: calls.begin,
       request: (leftMs) => ({ gid, name, timeoutMs: untilDeadline(leftMs) }),
+      read: viewOf,
       ...quick(timeoutMs + GRACE_MS),
       gid,
       signal,
     });
-    return transactionFromProto(transaction);
   }
 
   /**
@@ -120,9 +128,10 @@ export class TccClient {
   ): Promise<Reply> {
     const branchId = options.branchId ?? new BranchNames().next({ participant, action });
     const branch = branchToProto({ participant, action, payload }, branchId);
-    const response = await this.explained(gid, {
+    const response = await this.branchCall(gid, {
       method: calls.try,
       request: () => ({ gid, branch }),
+      read: asItCame<TryReply>,
       ...waiting(this.timeoutMs + GRACE_MS),
       gid,
       signal: options.signal,
@@ -146,9 +155,10 @@ export class TccClient {
   ): Promise<{ readonly gid: string; readonly branchId: string }> {
     const branchId = options.branchId ?? new BranchNames().next({ participant, action });
     const branch = branchToProto({ participant, action, payload }, branchId);
-    await this.explained(gid, {
+    await this.branchCall(gid, {
       method: calls.registerBranch,
       request: () => ({ gid, branch }),
+      read: asItCame<object>,
       ...quick(this.timeoutMs + GRACE_MS),
       gid,
       signal: options.signal,
@@ -162,10 +172,13 @@ export class TccClient {
    */
   async commit(gid: string, options: DecideOptions = {}): Promise<TransactionView> {
     const { wait = 'finished', patienceMs = this.timeoutMs + GRACE_MS, signal } = options;
-    const view = await this.untilSettled(wait === 'accepted' ? 'decided' : wait, {
+    const until = wait === 'accepted' ? 'decided' : wait;
+    const view = await this.branchCall(gid, {
       method: calls.commit,
       request: () => ({ gid, wait: waitToProto(wait) }),
-      patienceMs,
+      read: viewOf,
+      pending: (standing) => stillWaiting(until, standing),
+      ...waiting(patienceMs),
       gid,
       signal,
     });
@@ -176,31 +189,28 @@ export class TccClient {
   /** Decides to cancel. Rejects with TccRequestError 'WRONG_STATE' when the transaction is confirmed already. */
   async rollback(gid: string, options: RollbackOptions = {}): Promise<TransactionView> {
     const { wait = 'finished', patienceMs = this.timeoutMs + GRACE_MS, reason = '', signal } = options;
-    const { transaction } = await this.failover.call({
+    return this.failover.call({
       method: calls.rollback,
       request: () => ({ gid, wait: waitToProto(wait), reason }),
+      read: viewOf,
       ...waiting(patienceMs),
-      pending: ({ transaction: now }) =>
-        wait === 'finished' && now !== null && statusFromProto(now.status) === 'CANCELLING'
-          ? 'it is CANCELLING'
-          : undefined,
+      pending: ({ status }) => (wait === 'finished' && status === 'CANCELLING' ? 'it is CANCELLING' : undefined),
       gid,
       signal,
     });
-    return transactionFromProto(transaction);
   }
 
   /** The transaction as it stands. Rejects with TccRequestError 'TRANSACTION_NOT_FOUND' for an unknown gid. */
   async get(gid: string, options: CallOptions = {}): Promise<TransactionView> {
-    const { transaction } = await this.failover.call({
+    return this.failover.call({
       method: getMethod,
       request: () => ({ gid }),
+      read: viewOf,
       ...quick(this.timeoutMs + GRACE_MS),
       changes: false,
       gid,
       signal: options.signal,
     });
-    return transactionFromProto(transaction);
   }
 
   /** The transaction as it stands, and again after each change, until it is terminal. Survives the loss of a coordinator. */
@@ -224,54 +234,47 @@ export class TccClient {
     throw new TccRequestError('INVALID_REQUEST', 'the gid is empty', { violations });
   }
 
-  /** Asks until `wait` is over. Written out field by field: this is the path that every transaction takes. */
-  private async untilSettled<Request>(
-    wait: Wait,
-    ask: Pick<Ask<Request, TransactionReply>, 'method' | 'request' | 'patienceMs' | 'gid' | 'signal'>,
-  ): Promise<TransactionView> {
-    const { gid = '' } = ask;
-    let view: TransactionView | undefined;
-    const { transaction } = await this.explained(gid, {
-      method: ask.method,
-      request: ask.request,
-      pending: (reply) => {
-        view = transactionFromProto(reply.transaction);
-        return stillWaiting(wait, view);
-      },
-      patienceMs: ask.patienceMs,
-      attemptMs: WAIT_MS,
-      changes: true,
-      gid,
-      signal: ask.signal,
-    });
-    return view ?? transactionFromProto(transaction);
-  }
-
   /** The transaction once it is decided: one whose deadline has passed takes no more branches, and is cancelled in a moment. */
   private async decided(gid: string, signal: AbortSignal | undefined): Promise<TransactionView> {
-    const { transaction } = await this.failover.call({
+    return this.failover.call({
       method: getMethod,
       request: () => ({ gid }),
+      read: viewOf,
       ...quick(EXPLAIN_MS),
       changes: false,
-      pending: ({ transaction: now }) => stillWaiting('decided', transactionFromProto(now)),
+      pending: (view) => stillWaiting('decided', view),
       gid,
       signal,
     });
-    return transactionFromProto(transaction);
   }
 
-  /** Makes the typed error of a cancellation out of a coordinator's word that the transaction's state is wrong for this. */
-  private async explained<Request, Response>(gid: string, ask: Ask<Request, Response>): Promise<Response> {
+  /** A call whose transaction may have been cancelled by then. */
+  private async branchCall<Message, Response, Answer>(
+    gid: string,
+    ask: Ask<Message, Response, Answer>,
+  ): Promise<Answer> {
     try {
       return await this.failover.call(ask);
     } catch (error) {
-      if (!(error instanceof TccRequestError) || error.code !== 'WRONG_STATE') throw error;
-      const view = await this.decided(gid, ask.signal).catch(() => undefined);
-      if (view !== undefined) throwIfCancelled(view);
-      throw error;
+      throw await this.explained(gid, error, ask.signal);
     }
   }
+
+  /** Throws the typed error of a cancellation when the state was said to be wrong for this because of one; else returns the error. */
+  private async explained(gid: string, error: unknown, signal: AbortSignal | undefined): Promise<unknown> {
+    if (!(error instanceof TccRequestError) || error.code !== 'WRONG_STATE') return error;
+    const view = await this.decided(gid, signal).catch(() => undefined);
+    if (view !== undefined) throwIfCancelled(view);
+    return error;
+  }
+}
+
+function viewOf({ transaction }: TransactionReply): TransactionView {
+  return transactionFromProto(transaction);
+}
+
+function asItCame<Response>(response: Response): Response {
+  return response;
 }
 
 /** The terms of a call that waits for participants. */

@@ -1,3 +1,4 @@
+import { Roster } from '../../lib/roster';
 import { TccClientError } from './errors';
 import { Pulse, type Vitals } from './pulse';
 import type { Method, Transport } from './transport';
@@ -13,12 +14,17 @@ import { type Prefer, type Terms, Turn, type TurnDeps } from './turn';
  */
 
 /** One request and how long it may take. */
-export interface Ask<Request, Response> extends Terms {
-  readonly method: Method<Request, Response>;
+interface Request<Message, Response> extends Terms {
+  readonly method: Method<Message, Response>;
   /** Builds the message from the patience that is left: the same content every time (F1). */
-  readonly request: (leftMs: number) => Request;
-  /** Says in a sentence what is still going on when the reply is not the end yet; then the same is asked again. */
-  readonly pending?: ((response: Response) => string | undefined) | undefined;
+  readonly request: (leftMs: number) => Message;
+}
+
+export interface Ask<Message, Response, Answer> extends Request<Message, Response> {
+  /** What the caller gets of a response. */
+  readonly read: (response: Response) => Answer;
+  /** Says in a sentence what is still going on when the answer is not the end yet; then the same is asked again. */
+  readonly pending?: ((answer: Answer) => string | undefined) | undefined;
 }
 
 interface FailoverDeps extends Omit<TurnDeps, 'prefer'> {
@@ -31,7 +37,7 @@ export class Failover {
   readonly addresses: readonly string[];
   private readonly transport: Transport;
   private readonly deps: TurnDeps;
-  private readonly turns = new Set<Turn>();
+  private readonly turns = new Roster<Turn>();
   /** By address; empty when there is nowhere else to go. */
   private readonly pulses = new Map<string, Pulse>();
   private preferred = 0;
@@ -52,7 +58,7 @@ export class Failover {
   }
 
   /** Resolves with the answer. Rejects with UnavailableError, TccRequestError, or the signal's reason. */
-  async call<Request, Response>(ask: Ask<Request, Response>): Promise<Response> {
+  async call<Message, Response, Answer>(ask: Ask<Message, Response, Answer>): Promise<Answer> {
     const turn = this.begin(ask);
     try {
       for (;;) {
@@ -69,8 +75,9 @@ export class Failover {
         }
         pulse?.settled(true);
         turn.answered();
-        const pending = ask.pending?.(response);
-        if (pending === undefined) return response;
+        const answer = ask.read(response);
+        const pending = ask.pending?.(answer);
+        if (pending === undefined) return answer;
         await turn.goesOn(pending);
       }
     } finally {
@@ -82,8 +89,8 @@ export class Failover {
    * Follows a server stream across coordinators until `isLast` says so. Patience counts from the last message. A message may
    * come again after a failover.
    */
-  async *follow<Request, Response>(
-    ask: Ask<Request, Response>,
+  async *follow<Message, Response>(
+    ask: Request<Message, Response>,
     isLast: (response: Response) => boolean,
   ): AsyncGenerator<Response, void, undefined> {
     const turn = this.begin(ask);
@@ -116,7 +123,7 @@ export class Failover {
   /** Ends every call that is under way with an error and closes the connections. */
   close(): void {
     this.closed = true;
-    for (const turn of this.turns) turn.stop(closedError(turn.gid));
+    for (const turn of this.turns.all()) turn.stop(closedError(turn.gid));
     this.transport.close();
   }
 

@@ -2,7 +2,7 @@ import type { Clock } from '../../lib/clock';
 import { type Logger, silentLogger } from '../../lib/logger';
 import { executeStreamMethod } from '../../wire/execute-stream';
 import { kindsByPath } from './calls';
-import { CallStream, StreamRefused } from './call-stream';
+import { CallStream } from './call-stream';
 import type { Vitals } from './pulse';
 import type { CallLimits, GrpcTransport, Method, Transport } from './transport';
 
@@ -31,7 +31,7 @@ export class StreamTransport implements Transport, Vitals {
     this.logger = deps.logger ?? silentLogger;
   }
 
-  async send<Request, Response>(
+  send<Request, Response>(
     address: string,
     method: Method<Request, Response>,
     request: Request,
@@ -40,15 +40,13 @@ export class StreamTransport implements Transport, Vitals {
     const kind = kindsByPath.get(method.path);
     if (kind === undefined || this.isUnaryOnly(address)) return this.unary.send(address, method, request, limits);
     const sentAtMs = this.clock.monotonicMs();
-    try {
-      // The kind's request and response are those of the method.
-      const answer = this.stream(address).ask(kind, request as object, limits);
-      if (answer !== undefined) return (await answer) as Response;
-    } catch (error) {
-      if (!(error instanceof StreamRefused)) throw error;
-    }
-    const timeoutMs = limits.timeoutMs - (this.clock.monotonicMs() - sentAtMs);
-    return this.unary.send(address, method, request, { ...limits, timeoutMs });
+    const alone = () => {
+      const timeoutMs = limits.timeoutMs - (this.clock.monotonicMs() - sentAtMs);
+      return this.unary.send(address, method, request, { ...limits, timeoutMs });
+    };
+    // The kind's request and response are those of the method.
+    const answer = this.stream(address).ask(kind, request as object, limits, alone as () => Promise<object>);
+    return (answer as Promise<Response> | undefined) ?? alone();
   }
 
   follow<Request, Response>(

@@ -8,6 +8,7 @@ import { backoffMs, type BackoffPolicy } from '../../lib/backoff';
 import { type Clock, sleep } from '../../lib/clock';
 import type { Logger } from '../../lib/logger';
 import type { Random } from '../../lib/random';
+import { NOWHERE, type Placed } from '../../lib/roster';
 import { readStatus, type StatusReport } from '../../wire/status';
 import { TccRequestError, UnavailableError } from './errors';
 import { isServiceError, meaningOf } from './failure';
@@ -49,7 +50,8 @@ export interface TurnDeps {
   readonly logger: Logger;
 }
 
-export class Turn {
+export class Turn implements Placed {
+  place = NOWHERE;
   private readonly terms: Terms;
   private readonly addresses: readonly string[];
   private readonly deps: TurnDeps;

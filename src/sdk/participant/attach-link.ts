@@ -14,6 +14,7 @@ import {
   status,
 } from '@grpc/grpc-js';
 
+import { NOWHERE, type Placed, Roster } from '../../lib/roster';
 import {
   attachMethod,
   type AttachDown,
@@ -29,7 +30,7 @@ import {
 import { channelOptions, MESSAGE_BYTES } from '../../wire/channel';
 import { FRAME_BYTES, FRAME_ENTRIES, Framer } from '../../wire/framer';
 import { failed, replyTooLarge, type Answer } from './answer';
-import type { CallHandler } from './call-handler';
+import type { CallHandler, CallLimits } from './call-handler';
 
 /** A stream to a coordinator, and the connection that it stands on. */
 export interface AttachConnection {
@@ -64,7 +65,7 @@ export class AttachLink {
   /** What one message to the coordinator may hold. */
   private messageBytes = MESSAGE_BYTES;
   /** Calls that run: each is told when nobody waits for it any more. */
-  private readonly running = new Set<() => void>();
+  private readonly running = new Roster<Running>();
   private over = false;
 
   constructor(address: string, hello: RawHello, deps: AttachLinkDeps) {
@@ -117,13 +118,10 @@ export class AttachLink {
       this.reply(id, failed('UNIMPLEMENTED', `this participant knows no phase ${phase}`));
       return;
     }
-    let gone: () => void = () => undefined;
-    const onGone = (tell: () => void) => {
-      gone = tell;
-      this.running.add(tell);
-    };
-    void this.deps.handler.handle(name, call, { onGone }).then((answer) => {
-      this.running.delete(gone);
+    const running = new Running();
+    this.running.add(running);
+    void this.deps.handler.handle(name, call, running).then((answer) => {
+      this.running.delete(running);
       this.reply(id, answer);
     });
   }
@@ -153,12 +151,22 @@ export class AttachLink {
     if (this.over) return;
     this.over = true;
     this.framer.close();
-    for (const gone of this.running) gone();
-    this.running.clear();
+    for (const { gone } of this.running.all()) gone?.();
     // What the coordinator ended is half open until this side ends as well.
     this.stream.end();
     this.connection.close();
     this.deps.ended(error);
+  }
+}
+
+/** A call that runs. */
+class Running implements CallLimits, Placed {
+  place = NOWHERE;
+  /** Tells it that nobody waits for it any more. */
+  gone: (() => void) | undefined;
+
+  onGone(gone: () => void): void {
+    this.gone = gone;
   }
 }
 

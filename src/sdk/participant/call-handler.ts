@@ -43,20 +43,15 @@ export class CallHandler {
     this.logger = deps.logger;
   }
 
-  async handle(phase: Phase, wire: RawBranchCall | null, limits: CallLimits = {}): Promise<Answer> {
-    if (this.refusing) return failed('UNAVAILABLE', 'the participant is shutting down');
-    if (this.inFlight >= this.maxInFlight) return failed('UNAVAILABLE', 'the participant has too many calls in flight');
-    if (wire === null) return failed('INVALID_ARGUMENT', 'the request has no call');
+  handle(phase: Phase, wire: RawBranchCall | null, limits: CallLimits = {}): Promise<Answer> {
+    if (this.refusing) return refused('UNAVAILABLE', 'the participant is shutting down');
+    if (this.inFlight >= this.maxInFlight)
+      return refused('UNAVAILABLE', 'the participant has too many calls in flight');
+    if (wire === null) return refused('INVALID_ARGUMENT', 'the request has no call');
     this.inFlight += 1;
     const time = new CallTime(Math.min(wire.remainingMs || Infinity, limits.limitMs ?? Infinity), this.clock);
     limits.onGone?.(() => time.abort('the caller has gone'));
-    try {
-      return await this.run(new BranchCall(phase, wire, time), time);
-    } finally {
-      time.finish();
-      this.inFlight -= 1;
-      this.release();
-    }
+    return this.run(new BranchCall(phase, wire, time), time);
   }
 
   /** Starts no further call. */
@@ -72,23 +67,27 @@ export class CallHandler {
     });
   }
 
+  /** All of it in one asynchronous function, and for a handler that is not asynchronous without a wait: every call comes by here. */
   private async run(call: BranchCall, time: CallTime): Promise<Answer> {
-    const action = this.actions.get(call.action);
-    if (action === undefined) return failed('UNIMPLEMENTED', 'this participant has no such action');
-    // Nobody waits for such a Try any more, and its Cancel may have gone by. Confirm and Cancel are welcome late.
-    if (call.phase === 'try' && call.remainingMs === 0) return failed('DEADLINE_EXCEEDED', 'the Try came too late');
+    const { phase } = call;
     try {
+      const action = this.actions.get(call.action);
+      if (action === undefined) return failed('UNIMPLEMENTED', 'this participant has no such action');
+      // Nobody waits for such a Try any more, and its Cancel may have gone by. Confirm and Cancel are welcome late.
+      if (phase === 'try' && call.remainingMs === 0) return failed('DEADLINE_EXCEEDED', 'the Try came too late');
       const gate = this.gate(call, action);
-      return await (gate === undefined ? this.runAlone(call, action) : gate.handle(call, time));
+      if (gate !== undefined) return await gate.handle(call, time);
+      const { handlers } = action;
+      if (handlers[phase] === undefined) throw new Error('the phase has no handler');
+      const returned = handlers[phase](call);
+      return doneAnswer(call, isThenable(returned) ? await returned : returned, this.logger);
     } catch (error) {
       return failedAnswer(call, error, this.logger);
+    } finally {
+      time.finish();
+      this.inFlight -= 1;
+      this.release();
     }
-  }
-
-  private async runAlone(call: BranchCall, { handlers }: ServedAction): Promise<Answer> {
-    const { phase } = call;
-    if (handlers[phase] === undefined) throw new Error('the phase has no handler');
-    return doneAnswer(call, await handlers[phase](call), this.logger);
   }
 
   /** Where calls of this action and phase gather, if they are served in batches. */
@@ -107,7 +106,15 @@ export class CallHandler {
   }
 
   private release(): void {
-    if (this.inFlight > 0) return;
+    if (this.inFlight > 0 || this.waiters.length === 0) return;
     for (const resolve of this.waiters.splice(0)) resolve();
   }
+}
+
+function refused(...why: Parameters<typeof failed>): Promise<Answer> {
+  return Promise.resolve(failed(...why));
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function';
 }

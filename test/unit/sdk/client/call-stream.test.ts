@@ -2,13 +2,15 @@ import { status } from '@grpc/grpc-js';
 
 import { Abort } from '../../../../src/lib/abort';
 import { TccError } from '../../../../src/lib/errors';
-import { type CallDuplex, CallStream, StreamRefused } from '../../../../src/sdk/client/call-stream';
+import { type CallDuplex, CallStream } from '../../../../src/sdk/client/call-stream';
 import { meaningOf } from '../../../../src/sdk/client/failure';
 import { encodeFailure, encodeReply, failureOf } from '../../../../src/wire/execute-stream';
 import { readStatus, toStatus } from '../../../../src/wire/status';
 import { settle, VirtualClock } from '../../../support/virtual-clock';
 import { FakeDuplex } from './fake-duplex';
 
+const byItself = { transaction: { gid: 'by itself' } };
+const alone = () => Promise.resolve(byItself);
 const ok = (id: number, gid: string) => encodeReply(id, 'commit', { transaction: { gid } });
 
 describe('a stream of calls', () => {
@@ -25,7 +27,7 @@ describe('a stream of calls', () => {
   });
 
   const commit = (gid: string, { timeoutMs = 10_000, signal = new Abort() } = {}) => {
-    const asked = stream.ask('commit', { gid, wait: 3 }, { timeoutMs, signal });
+    const asked = stream.ask('commit', { gid, wait: 3 }, { timeoutMs, signal }, alone);
     if (asked === undefined) throw new Error('it does not fit');
     asked.catch(() => undefined);
     return asked;
@@ -109,7 +111,7 @@ describe('a stream of calls', () => {
 
   it('a request with a value of the wrong type does not travel here, and harms no other call', async () => {
     const good = commit('a');
-    expect(stream.ask('commit', { gid: 7 }, { timeoutMs: 1_000, signal: new Abort() })).toBeUndefined();
+    expect(stream.ask('commit', { gid: 7 }, { timeoutMs: 1_000, signal: new Abort() }, alone)).toBeUndefined();
     await settle();
     expect(duplex.entries).toMatchObject([{ commit: { gid: 'a' } }]);
     duplex.answer(ok(1, 'a'));
@@ -155,11 +157,11 @@ describe('a stream of calls', () => {
   });
 
   it.each([status.UNIMPLEMENTED, status.RESOURCE_EXHAUSTED, status.INVALID_ARGUMENT])(
-    'status %i says that such streams are refused',
+    'status %i says that such streams are refused, and the calls go alone',
     async (code) => {
       const asked = commit('a');
       duplex.finish(code, 'no');
-      await expect(asked).rejects.toBeInstanceOf(StreamRefused);
+      expect(await asked).toBe(byItself);
       expect(ends).toEqual([true]);
     },
   );

@@ -19,7 +19,9 @@ describe('a stream of calls (C4)', () => {
   const tryOf = (bytes: number) => {
     const payload = { data: Buffer.alloc(bytes), contentType: '' };
     const branch = { branchId: 'b', participant: 'p', action: 'a', payload };
-    const asked = stream.ask('try', { gid: 'a', branch }, { timeoutMs: 1_000, signal: new Abort() });
+    const asked = stream.ask('try', { gid: 'a', branch }, { timeoutMs: 1_000, signal: new Abort() }, () =>
+      Promise.resolve({}),
+    );
     asked?.catch(() => undefined);
     return asked;
   };
