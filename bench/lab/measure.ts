@@ -120,8 +120,8 @@ export async function inTurn<Side extends string, Result>(
 const WARM_UP = { inFlight: 64, ms: 2_500 } as const;
 
 /** Runs these plans for a while, each with many transactions in flight. */
-export async function warmUp(plans: readonly Omit<FlowPlan, 'inFlight'>[]): Promise<void> {
-  for (const plan of plans) await beside({ ...plan, inFlight: WARM_UP.inFlight }, () => pause(WARM_UP.ms));
+export async function warmUp(plans: readonly Omit<FlowPlan, 'inFlight'>[], ms: number = WARM_UP.ms): Promise<void> {
+  for (const plan of plans) await beside({ ...plan, inFlight: WARM_UP.inFlight }, () => pause(ms));
 }
 
 export function median(values: readonly number[]): number {
