@@ -101,7 +101,7 @@ export class Driver {
   /** Its time is over. */
   expire(): void {
     this.endsAt = Infinity;
-    this.handle({ event: { kind: 'deadline' }, settle: undefined });
+    this.handle({ kind: 'deadline' }, undefined);
   }
 
   /** Starts an Execute that was just begun here. In a line its first calls wait for its turn; its deadline does not. */
@@ -148,7 +148,7 @@ export class Driver {
    */
   command(command: Command): Promise<CommandResult> {
     return new Promise((resolve) => {
-      this.handle({ event: command, settle: resolve });
+      this.handle(command, resolve);
     });
   }
 
@@ -163,13 +163,13 @@ export class Driver {
     for (const { settle } of this.waiting.splice(0)) settle?.(this.moot());
   }
 
-  private handle(next: WaitingEvent): void {
+  private handle(event: Event, settle: WaitingEvent['settle']): void {
     if (this.gone) {
-      next.settle?.(this.moot());
+      settle?.(this.moot());
     } else if (this.stepping) {
-      this.waiting.push(next);
+      this.waiting.push({ event, settle });
     } else {
-      this.carryOut(decide(this.driven, next.event, this.context()), next);
+      this.carryOut(decide(this.driven, event, this.context()), settle && { event, settle });
     }
   }
 
@@ -227,7 +227,7 @@ export class Driver {
     while (!this.stepping && !this.gone) {
       const next = this.waiting.shift();
       if (next === undefined) return;
-      this.handle(next);
+      this.handle(next.event, next.settle);
     }
   }
 
@@ -282,7 +282,7 @@ export class Driver {
           const fields = { gid: this.gid, branchId, participant, action, phase, attempt, code: outcome.code };
           this.deps.logger.error(fields, 'a call cannot work until somebody changes the set-up');
         }
-        this.handle({ event: { kind: 'answered', branchId, phase, attempt, outcome }, settle: undefined });
+        this.handle({ kind: 'answered', branchId, phase, attempt, outcome }, undefined);
       });
   }
 

@@ -10,11 +10,13 @@ import { afterStep } from './applied';
 import { branchDraft } from './draft';
 import {
   inHand,
+  NO_EFFECTS,
   withBranches,
   type Command,
   type Context,
   type Decision,
   type Driven,
+  type Effect,
   type Event,
   type Refusal,
 } from './driven';
@@ -23,8 +25,9 @@ import { cancelReasonOf, isTerminal, type Transaction } from './model';
 import type { PostponeStep, Step } from './step';
 import { advanceTry, cancel, confirm, tryAnswered } from './trying';
 
-const released = (driven: Driven): Decision => ({ kind: 'go', driven, effects: [{ kind: 'release' }] });
-const unchanged = (driven: Driven): Decision => ({ kind: 'go', driven, effects: [] });
+const RELEASE: readonly Effect[] = [{ kind: 'release' }];
+const released = (driven: Driven): Decision => ({ kind: 'go', driven, effects: RELEASE });
+const unchanged = (driven: Driven): Decision => ({ kind: 'go', driven, effects: NO_EFFECTS });
 
 /** An Execute that this coordinator has just begun: nobody else has sent a Try. */
 export function takeNew(transaction: Transaction, context: Context): Decision {

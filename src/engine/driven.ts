@@ -113,6 +113,8 @@ export interface Rules {
   readonly parkAfterRefusals: number;
 }
 
+export const NO_EFFECTS: readonly Effect[] = [];
+
 export const idle: CallState = { kind: 'idle' };
 export const done: CallState = { kind: 'done' };
 /** The first call of a phase is out. */

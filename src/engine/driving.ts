@@ -11,6 +11,7 @@ import {
   done,
   errorText,
   firstCall,
+  NO_EFFECTS,
   withBranch,
   type Context,
   type Decision,
@@ -80,13 +81,13 @@ export function roundAnswered(
 }
 
 function endOfRound(driven: Driven, stage: Stage, context: Context): Decision {
-  if (driven.calls.some((call) => call.kind === 'out')) return { kind: 'go', driven, effects: [] };
+  if (driven.calls.some((call) => call.kind === 'out')) return { kind: 'go', driven, effects: NO_EFFECTS };
   return { kind: 'step', driven, step: postpone(driven, stage, context) };
 }
 
 function finish(driven: Driven, stage: Stage): Decision {
   const to = stage.finishesAs;
-  if (to === undefined) return { kind: 'go', driven, effects: [] };
+  if (to === undefined) return { kind: 'go', driven, effects: NO_EFFECTS };
   const step: FinishStep = { kind: 'finish', gid: driven.transaction.gid, to, attempts: driven.records };
   return { kind: 'step', driven, step };
 }

@@ -12,6 +12,7 @@ import {
   done,
   errorText,
   firstCall,
+  NO_EFFECTS,
   withBranch,
   withBranches,
   type Context,
@@ -50,7 +51,7 @@ export function judgeTry(
 }
 
 /** Starts or goes on with the Try phase of an Execute: calls what is to be called next, or decides. */
-export function advanceTry(driven: Driven, context: Context, already: readonly Effect[] = []): Decision {
+export function advanceTry(driven: Driven, context: Context, already: readonly Effect[] = NO_EFFECTS): Decision {
   const { transaction } = driven;
   if (transaction.branches.every((branch) => branch.status === 'TRIED')) return confirm(driven, context);
   const next = nextTries(driven);
@@ -58,7 +59,9 @@ export function advanceTry(driven: Driven, context: Context, already: readonly E
   const branches = [...transaction.branches];
   const calls = [...driven.calls];
   const effects = [...already];
-  for (const [index, branch] of next) {
+  for (const index of next) {
+    const branch = branches[index];
+    if (branch === undefined) continue;
     // From here on the Try may have been sent, whatever becomes of this coordinator.
     const called = branchDraft(branch);
     called.status = 'UNKNOWN';
@@ -69,15 +72,17 @@ export function advanceTry(driven: Driven, context: Context, already: readonly E
   return { kind: 'go', driven: withBranches(driven, branches, calls), effects };
 }
 
-/** The branches whose Try is to be called now, with their indexes. */
-function nextTries({ transaction, calls }: Driven): [number, Branch][] {
-  const next: [number, Branch][] = [];
+const NOBODY: readonly number[] = [];
+
+/** The indexes of the branches whose Try is to be called now. */
+function nextTries({ transaction, calls }: Driven): readonly number[] {
+  let next: number[] | undefined;
   for (const [index, branch] of transaction.branches.entries()) {
     if (branch.status === 'TRIED') continue;
-    if (calls[index]?.kind === 'idle') next.push([index, branch]);
+    if (calls[index]?.kind === 'idle') (next ??= []).push(index);
     if (transaction.tryOrder === 'sequential') break;
   }
-  return next;
+  return next ?? NOBODY;
 }
 
 /** A Try of an Execute was answered. */

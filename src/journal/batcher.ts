@@ -72,6 +72,10 @@ export class Batcher {
   private flushIsScheduled = false;
   private closed = false;
   private whenIdle: (() => void)[] = [];
+  private readonly flush = (): void => {
+    this.flushIsScheduled = false;
+    while (this.ready.length > 0 && this.busyLanes < this.options.lanes) void this.occupyLane(this.take());
+  };
 
   constructor(store: StepStore, options: BatcherOptions) {
     this.store = store;
@@ -110,10 +114,7 @@ export class Batcher {
   private schedule(): void {
     if (this.flushIsScheduled || this.ready.length === 0 || this.busyLanes >= this.options.lanes) return;
     this.flushIsScheduled = true;
-    setImmediate(() => {
-      this.flushIsScheduled = false;
-      while (this.ready.length > 0 && this.busyLanes < this.options.lanes) void this.occupyLane(this.take());
-    });
+    setImmediate(this.flush);
   }
 
   /** What the next free lane commits. */
@@ -144,7 +145,7 @@ export class Batcher {
       const results = await this.store.commit(batch.map((entry) => entry.step));
       this.counters.batches += 1;
       this.counters.steps += batch.length;
-      for (const [index, entry] of batch.entries()) this.settle(entry, results[index]);
+      batch.forEach((entry, index) => this.settle(entry, results[index]));
     } catch (error) {
       if (batch.length > 1 && isTccError(error, 'BROKEN_INVARIANT')) {
         this.counters.splits += 1;

@@ -9,8 +9,9 @@
 export class ChurnMap<Key extends string | number, Value> {
   private readonly places = new Map<Key, number>();
   private readonly byPlace: (Value | undefined)[] = [];
-  /** Places that hold nothing. */
+  /** Places that hold nothing: so many of these. The list does not shrink, or it would be made anew with each rush. */
   private readonly free: number[] = [];
+  private freeCount = 0;
 
   get size(): number {
     return this.places.size;
@@ -28,7 +29,7 @@ export class ChurnMap<Key extends string | number, Value> {
   set(key: Key, value: Value): void {
     let place = this.places.get(key);
     if (place === undefined) {
-      place = this.free.pop() ?? this.byPlace.length;
+      place = this.freeCount === 0 ? this.byPlace.length : (this.free[(this.freeCount -= 1)] ?? 0);
       this.places.set(key, place);
     }
     this.byPlace[place] = value;
@@ -39,13 +40,14 @@ export class ChurnMap<Key extends string | number, Value> {
     if (place === undefined) return;
     this.places.delete(key);
     this.byPlace[place] = undefined;
-    this.free.push(place);
+    this.free[this.freeCount] = place;
+    this.freeCount += 1;
   }
 
   clear(): void {
     this.places.clear();
     this.byPlace.length = 0;
-    this.free.length = 0;
+    this.freeCount = 0;
   }
 
   keys(): IterableIterator<Key> {

@@ -25,6 +25,11 @@ export class Framer<Entry> {
   private scheduled = false;
   private full = false;
   private closed = false;
+  /** Made once: a function that is made where it is scheduled costs each entry its surroundings, scheduled or not. */
+  private readonly flushScheduled = (): void => {
+    this.scheduled = false;
+    this.flush(false);
+  };
 
   constructor(send: (entries: readonly Entry[]) => boolean, frameBytes = FRAME_BYTES, frameEntries = FRAME_ENTRIES) {
     this.send = send;
@@ -78,12 +83,8 @@ export class Framer<Entry> {
   private schedule(alone: boolean): void {
     if (this.scheduled || this.full || this.waiting.length === 0) return;
     this.scheduled = true;
-    const flush = () => {
-      this.scheduled = false;
-      this.flush(false);
-    };
-    if (alone) process.nextTick(flush);
-    else setImmediate(flush);
+    if (alone) process.nextTick(this.flushScheduled);
+    else setImmediate(this.flushScheduled);
   }
 
   private flush(whatever: boolean): void {
