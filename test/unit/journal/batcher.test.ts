@@ -97,15 +97,15 @@ describe('the batcher', () => {
   });
 
   test('lanes that are free share what is ready, in parts that are worth a commit (B1)', async () => {
-    const batcher = batcherOver(store, { lanes: 2 });
-    const many = Array.from({ length: 140 }, (_, index) => batcher.append(retry(`many-${index}`)));
+    const batcher = batcherOver(store, { lanes: 2, batchSize: 512 });
+    const many = Array.from({ length: 300 }, (_, index) => batcher.append(retry(`many-${index}`)));
     await store.begun(2);
-    expect(store.commits.map(({ steps }) => steps.length)).toEqual([70, 70]);
+    expect(store.commits.map(({ steps }) => steps.length)).toEqual([150, 150]);
     for (const { end } of store.commits) end();
     await Promise.all(many);
-    const few = Array.from({ length: 70 }, (_, index) => batcher.append(retry(`few-${index}`)));
+    const few = Array.from({ length: 140 }, (_, index) => batcher.append(retry(`few-${index}`)));
     await store.begun(4);
-    expect(store.commits.slice(2).map(({ steps }) => steps.length)).toEqual([64, 6]);
+    expect(store.commits.slice(2).map(({ steps }) => steps.length)).toEqual([128, 12]);
     for (const { end } of store.commits.slice(2)) end();
     await Promise.all(few);
   });
