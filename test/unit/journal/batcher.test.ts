@@ -110,6 +110,17 @@ describe('the batcher', () => {
     await Promise.all(few);
   });
 
+  test('a lane that has committed takes what is ready before its outcomes are told (B1)', async () => {
+    const batcher = batcherOver(store);
+    const first = batcher.append(retry('a'));
+    await store.begun(1);
+    const begunWhenTold = first.then(() => store.commits.length);
+    void batcher.append(retry('b'));
+    store.commits[0]?.end();
+    expect(await begunWhenTold).toBe(2);
+    store.commits[1]?.end();
+  });
+
   test('a batch holds no more than its bound', async () => {
     const batcher = batcherOver(store, { batchSize: 2 });
     for (const gid of ['a', 'b', 'c']) void batcher.append(retry(gid));
