@@ -37,3 +37,15 @@ test('throwIfAborted throws the reason', () => {
   abort.abort(new Error('because'));
   expect(() => abort.throwIfAborted()).toThrow('because');
 });
+
+test('those who stay are told in their order, whoever left', () => {
+  const abort = new Abort();
+  const heard: string[] = [];
+  const [a, b, c] = ['a', 'b', 'c'].map((name) => () => void heard.push(name));
+  for (const listener of [a, b, c]) if (listener) abort.addEventListener('abort', listener);
+  if (a) abort.removeEventListener('abort', a);
+  if (a) abort.addEventListener('abort', a);
+  if (b) abort.removeEventListener('abort', b);
+  abort.abort();
+  expect(heard).toEqual(['c', 'a']);
+});
