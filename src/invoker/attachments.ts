@@ -20,7 +20,7 @@ import { failure, localFailure } from './outcome';
 export const WAITING_PER_PARTICIPANT = 16_384;
 
 /**
- * How long a participant without a stream is waited for. SDK participants attach again within half a second of a coordinator's
+ * How long a participant without a stream is waited for. SDK participants attach again within a quarter of a second of a coordinator's
  * restart, and of a broken stream; their connection, their hello and the row that it writes take the rest on a busy machine. A
  * service's own restart mostly fits as well. The time runs once per absence: calls to one that is gone for good fail at once then.
  */

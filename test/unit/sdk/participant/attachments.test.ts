@@ -104,7 +104,7 @@ test('a coordinator that does not welcome within five seconds counts as tried, a
   expect(hanging.streams).toHaveLength(2);
 });
 
-test('failures are retried later and later, up to half a second, for ever', async () => {
+test('failures are retried later and later, up to a quarter of a second, for ever', async () => {
   const refusing = await coordinator();
   refusing.mood = 'refuse';
   await attach(refusing.address).start();
@@ -114,7 +114,7 @@ test('failures are retried later and later, up to half a second, for ever', asyn
     pauses.push(clock.nextInMs ?? 0);
     await clock.advance(clock.nextInMs ?? 0);
   }
-  expect(pauses).toEqual([100, 200, 400, 500, 500, 500, 500, 500]);
+  expect(pauses).toEqual([100, 200, 250, 250, 250, 250, 250, 250]);
   refusing.mood = 'welcome';
   await eventually(async () => (await clock.advance(100), count('attached') === 1), { everyMs: 2 });
 });
@@ -140,7 +140,7 @@ test('streams that end as soon as they are welcomed, as of two processes with on
     await clock.advance(clock.nextInMs ?? 0);
     await eventually(() => count('attached') === round + 2, { everyMs: 2 });
   }
-  expect(pauses).toEqual([100, 200, 400, 500, 500, 500]);
+  expect(pauses).toEqual([100, 200, 250, 250, 250, 250]);
   await clock.advance(2_000);
   (await one.stream(6)).fail();
   await eventually(() => clock.pending === 1, { everyMs: 2 });
