@@ -56,8 +56,7 @@ type Outcome = StepResult | TccError | undefined;
 
 /**
  * Group commit: steps of different transactions share one commit. Knows no SQL.
- * B1. A step starts at once when a lane is free: what came in the same turn of the event loop goes with it; one that is alone leaves
- *     when what runs now has run. Steps gather
+ * B1. A step starts at once when a lane is free: what came in the same turn of the event loop goes with it. Steps gather
  *     only while all lanes are busy; no timer ever holds one back. Lanes that are free share them. A lane that has committed takes
  *     what is ready before its outcomes are told.
  * B2. Of one gid at most one step is in a lane; the others follow in the order of their coming (J4).
@@ -102,7 +101,7 @@ export class Batcher {
         before.next = entry;
       } else {
         this.ready.push(entry);
-        this.schedule(this.counters.queued === 1);
+        this.schedule();
       }
     });
   }
@@ -116,12 +115,10 @@ export class Batcher {
     });
   }
 
-  /** `alone`: no other step is here. The end of the turn is a round of the event loop later. */
-  private schedule(alone: boolean): void {
+  private schedule(): void {
     if (this.flushIsScheduled || this.ready.length === 0 || this.busyLanes >= this.options.lanes) return;
     this.flushIsScheduled = true;
-    if (alone) process.nextTick(this.flush);
-    else setImmediate(this.flush);
+    setImmediate(this.flush);
   }
 
   /** What the next free lane commits. */
@@ -147,7 +144,7 @@ export class Batcher {
     // First what is ready: the database works on it while these outcomes are dealt with (5 % with 1,024 transactions in flight).
     this.flush();
     batch.forEach((entry, index) => this.settle(entry, outcomes[index]));
-    this.schedule(false);
+    this.schedule();
   }
 
   /** What became of each step of the batch. */

@@ -68,13 +68,6 @@ describe('the batcher', () => {
     await expect(result).resolves.toEqual({ kind: 'applied', atMs: 7, deadlineAt: undefined });
   });
 
-  test('a step that is alone does not wait for the end of the turn (B1)', async () => {
-    const batcher = batcherOver(store);
-    void batcher.append(retry('a'));
-    await new Promise<void>((resolve) => process.nextTick(resolve));
-    expect(store.gids(0)).toEqual(['a']);
-  });
-
   test('steps of one turn of the event loop share a commit (B1)', async () => {
     const batcher = batcherOver(store, { lanes: 2 });
     const results = ['a', 'b', 'c'].map((gid) => batcher.append(retry(gid)));
