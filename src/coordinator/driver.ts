@@ -12,6 +12,7 @@ import type { Logger } from '../lib/logger';
 import { consider, decide, take, takeNew } from '../engine/decide';
 import {
   inHand,
+  NO_EFFECTS,
   type Command,
   type Context,
   type Decision,
@@ -31,8 +32,6 @@ import type { Circumstances } from './circumstances';
 
 /** How often a command is decided again because something else changed the transaction in between. */
 const COMMAND_RACES = 10;
-
-const NONE: readonly Effect[] = [];
 
 export interface DriverDeps {
   readonly journal: Pick<Journal, 'append'>;
@@ -69,7 +68,7 @@ export class Driver {
   /** Where it waits for its turn, or has waited. */
   private line: CatchUp | undefined;
   /** The calls that wait for it. */
-  private held: readonly Effect[] = NONE;
+  private held: readonly Effect[] = NO_EFFECTS;
   /** Of calls that go out after a delay. */
   private timers: Set<Timer> | undefined;
   private stepping = false;
@@ -112,7 +111,7 @@ export class Driver {
   /** Its turn in the line has come. */
   letGoOn(): void {
     const effects = this.held;
-    this.held = NONE;
+    this.held = NO_EFFECTS;
     for (const effect of effects) this.perform(effect);
   }
 
@@ -297,7 +296,7 @@ export class Driver {
 
   private stopTimers(): void {
     this.endsAt = Infinity;
-    this.held = NONE;
+    this.held = NO_EFFECTS;
     if (this.timers === undefined) return;
     for (const timer of this.timers) timer.stop();
     this.timers.clear();

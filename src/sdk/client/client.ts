@@ -128,7 +128,7 @@ export class TccClient {
   ): Promise<Reply> {
     const branchId = options.branchId ?? new BranchNames().next({ participant, action });
     const branch = branchToProto({ participant, action, payload }, branchId);
-    const response = await this.branchCall(gid, {
+    const response = await this.explainedCall(gid, {
       method: calls.try,
       request: () => ({ gid, branch }),
       read: asItCame<TryReply>,
@@ -155,7 +155,7 @@ export class TccClient {
   ): Promise<{ readonly gid: string; readonly branchId: string }> {
     const branchId = options.branchId ?? new BranchNames().next({ participant, action });
     const branch = branchToProto({ participant, action, payload }, branchId);
-    await this.branchCall(gid, {
+    await this.explainedCall(gid, {
       method: calls.registerBranch,
       request: () => ({ gid, branch }),
       read: asItCame<object>,
@@ -173,7 +173,7 @@ export class TccClient {
   async commit(gid: string, options: DecideOptions = {}): Promise<TransactionView> {
     const { wait = 'finished', patienceMs = this.timeoutMs + GRACE_MS, signal } = options;
     const until = wait === 'accepted' ? 'decided' : wait;
-    const view = await this.branchCall(gid, {
+    const view = await this.explainedCall(gid, {
       method: calls.commit,
       request: () => ({ gid, wait: waitToProto(wait) }),
       read: viewOf,
@@ -249,7 +249,7 @@ export class TccClient {
   }
 
   /** A call whose transaction may have been cancelled by then. */
-  private async branchCall<Message, Response, Answer>(
+  private async explainedCall<Message, Response, Answer>(
     gid: string,
     ask: Ask<Message, Response, Answer>,
   ): Promise<Answer> {
