@@ -147,14 +147,17 @@ class Line implements Connection {
     const { server } = this.wire;
     try {
       await this.send('commit', (done) => {
-        server.begin(this.session);
+        // The server's own: it goes on with all of it, or none, also when nobody waits for it here any more.
+        const session: Session = { ...this.session };
+        server.begin(session);
+        this.session.transaction = session.transaction;
         const run = (index: number): void => {
           const statement = statements[index];
           if (statement === undefined) {
-            this.committed(this.session.transaction, done);
+            this.committed(session.transaction, done);
             return;
           }
-          server.execute(this.session, statement.text, statement.values, (fault, result) => {
+          server.execute(session, statement.text, statement.values, (fault, result) => {
             if (result === undefined) {
               done(fault, undefined);
               return;
