@@ -11,12 +11,14 @@ import type { Journal, StepResult } from '../../src/journal/journal';
 import type { OpenJournal } from '../../src/journal/open';
 import type { StoredInstance } from '../../src/journal/participants';
 
+function applied(step: Step): StepResult {
+  const atMs = Date.now();
+  return { kind: 'applied', atMs, deadlineAt: step.kind === 'begin' ? atMs + step.transaction.timeoutMs : undefined };
+}
+
 const nothing: Journal = {
-  append: (step: Step): Promise<StepResult> => {
-    const atMs = Date.now();
-    const deadlineAt = step.kind === 'begin' ? atMs + step.transaction.timeoutMs : undefined;
-    return Promise.resolve({ kind: 'applied', atMs, deadlineAt });
-  },
+  append: (step) => Promise.resolve(applied(step)),
+  submit: (step, submitter) => queueMicrotask(() => submitter.stepped(step, applied(step))),
   load: () => Promise.resolve(new Map()),
   due: () => Promise.resolve({ gids: [], nextInMs: undefined }),
   claim: () => Promise.resolve([]),

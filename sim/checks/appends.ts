@@ -31,6 +31,11 @@ export class AppendChecks {
   /** The journal of one machine, with somebody who hears each step's result. */
   journal(inner: Journal, machine: Machine): Journal {
     const append = (step: Step): Promise<StepResult> => this.append(inner, step, machine);
+    const submit: Journal['submit'] = (step, submitter) =>
+      void append(step).then(
+        (result) => submitter.stepped(step, result),
+        (error: unknown) => submitter.failed(step, error),
+      );
     const claim: Journal['claim'] = async (...asked) => {
       const claimed = await inner.claim(...asked);
       for (const { gid } of claimed) this.sees(machine, gid);
@@ -41,7 +46,7 @@ export class AppendChecks {
       for (const gid of loaded.keys()) this.sees(machine, gid);
       return loaded;
     };
-    return Object.assign(Object.create(inner) as Journal, { append, claim, load });
+    return Object.assign(Object.create(inner) as Journal, { append, submit, claim, load });
   }
 
   /** How many rounds had ended when this coordinator was last told of the transaction; undefined when it never was. */

@@ -2,7 +2,8 @@
  * Sees everything that a coordinator does to the world, at the moment it does it, and says what must not be. It stands around the
  * real parts as their interfaces do, and holds them to the invariants of ARCHITECTURE.md.
  */
-import type { Invoker } from '../../src/invoker/invoker';
+import type { Outcome } from '../../src/engine/outcome';
+import type { Caller, Invoker, ParticipantCall } from '../../src/invoker/invoker';
 import type { Running } from '../machines/coordinator';
 import type { Machine } from '../kernel/machine';
 import type { World } from '../world';
@@ -89,23 +90,23 @@ export class Watch {
 
   invoker(inner: Invoker, machine: Machine): Invoker {
     return {
-      call: async (call) => {
-        if (!machine.isAlive) return new Promise(() => undefined);
+      call: (call, caller) => {
+        if (!machine.isAlive) return;
         this.calls.sent(call, machine);
-        const outcome = await inner.call(call);
-        this.calls.heard(call, outcome);
-        if (outcome.kind !== 'done' && outcome.code === 'OVERLOADED')
-          this.world.coverage.reached('path: a call finds too many before it');
-        this.world.coverage.reached(
-          `answer: ${call.phase} ${outcome.kind}${outcome.fence === undefined ? '' : ` ${outcome.fence}`}`,
-        );
-        this.world.trace.note(
-          machine.name,
-          `${call.phase} ${call.gid} ${call.branchId}#${call.attempt}: ${outcome.kind}`,
-        );
-        return outcome;
+        inner.call(call, { answered: (_, outcome) => this.answered(call, caller, outcome, machine) });
       },
     };
+  }
+
+  private answered(call: ParticipantCall, caller: Caller, outcome: Outcome, machine: Machine): void {
+    this.calls.heard(call, outcome);
+    if (outcome.kind !== 'done' && outcome.code === 'OVERLOADED')
+      this.world.coverage.reached('path: a call finds too many before it');
+    this.world.coverage.reached(
+      `answer: ${call.phase} ${outcome.kind}${outcome.fence === undefined ? '' : ` ${outcome.fence}`}`,
+    );
+    this.world.trace.note(machine.name, `${call.phase} ${call.gid} ${call.branchId}#${call.attempt}: ${outcome.kind}`);
+    caller.answered(call, outcome);
   }
 
   /** What an application was told of a transaction's end: it may never be told otherwise. */

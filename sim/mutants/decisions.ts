@@ -24,8 +24,8 @@ export const decisionMutants: readonly Mutant[] = [
     patches: {
       'src/coordinator/driver.ts': [
         [
-          '(result) => this.stepped(decision.step, result, cause),\n          (error: unknown) => this.lost(error, cause),\n        );',
-          "() => undefined,\n          () => undefined,\n        );\n        this.stepped(decision.step, { kind: 'applied', atMs: this.deps.time.now(), deadlineAt: undefined }, cause);",
+          'this.deps.journal.submit(decision.step, this);',
+          "this.deps.journal.submit(decision.step, { stepped: () => undefined, failed: () => undefined });\n        this.stepped(decision.step, { kind: 'applied', atMs: this.deps.time.now(), deadlineAt: undefined });",
         ],
       ],
     },

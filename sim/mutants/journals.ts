@@ -94,8 +94,8 @@ export const journalMutants: readonly Mutant[] = [
     patches: {
       'src/journal/batcher.ts': [
         [
-          'if (before !== undefined) {\n        before.next',
-          'if ((before as unknown) === null) {\n        before!.next',
+          'if (before !== undefined) {\n      before.next',
+          'if ((before as unknown) === null) {\n      before!.next',
         ],
       ],
     },

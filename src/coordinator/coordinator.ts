@@ -25,7 +25,7 @@ import { begun, sameOrTaken } from './begun';
 import { CatchUp } from './catch-up';
 import { Circumstances } from './circumstances';
 import { DatabaseTime } from './database-time';
-import type { Driver } from './driver';
+import type { CommandResult } from './driver';
 import { Hand } from './hand';
 import { InteractiveBranches } from './interactive';
 import { abandonable, Outcomes } from './outcomes';
@@ -261,17 +261,11 @@ export class Coordinator implements TransactionApi, Stoppable {
 
   private async put(gid: string, command: Command): Promise<Transaction> {
     const driver = this.hand.get(gid);
-    if (driver !== undefined) return this.settled(driver, await driver.command(command));
+    if (driver !== undefined) return settled(await driver.command(command));
     const transaction = await this.get(gid);
     const taken = this.hand.take(transaction);
     if (taken === undefined) return this.put(gid, command);
-    return this.settled(taken, await taken.consider(command));
-  }
-
-  private settled(driver: Driver, { refusal, error }: Awaited<ReturnType<Driver['command']>>): Transaction {
-    if (error !== undefined) throw error;
-    if (refusal !== undefined) throw refused(refusal);
-    return driver.transaction;
+    return settled(await taken.consider(command));
   }
 
   /** The transaction as the command leaves it. Rejects with WRONG_STATE when it is decided otherwise. */
@@ -295,4 +289,10 @@ export class Coordinator implements TransactionApi, Stoppable {
     if (rounds === this.options.attentionAfter) this.deps.logger.warn(fields, 'a transaction needs attention');
     if ('parked' in state && state.parked) this.deps.logger.warn(fields, 'a transaction was parked');
   }
+}
+
+function settled({ transaction, refusal, error }: CommandResult): Transaction {
+  if (error !== undefined) throw error;
+  if (refusal !== undefined) throw refused(refusal);
+  return transaction;
 }

@@ -23,8 +23,9 @@ import {
 } from '../engine/driven';
 import type { Transaction } from '../engine/model';
 import type { Step } from '../engine/step';
-import type { Directory, Invoker } from '../invoker/invoker';
-import type { Journal, StepResult } from '../journal/journal';
+import type { Outcome } from '../engine/outcome';
+import type { Caller, Directory, Invoker, ParticipantCall } from '../invoker/invoker';
+import type { Journal, StepResult, Submitter } from '../journal/journal';
 
 import type { CatchUp } from './catch-up';
 import type { DatabaseTime } from './database-time';
@@ -34,7 +35,7 @@ import type { Circumstances } from './circumstances';
 const COMMAND_RACES = 10;
 
 export interface DriverDeps {
-  readonly journal: Pick<Journal, 'append'>;
+  readonly journal: Pick<Journal, 'submit'>;
   readonly invoker: Invoker;
   readonly directory: Directory;
   readonly clock: Clock;
@@ -51,6 +52,8 @@ export interface DriverDeps {
 
 /** What became of a command: durable or moot, refused, or nobody knows. */
 export interface CommandResult {
+  /** As the command left it. */
+  readonly transaction: Transaction;
   readonly refusal?: Refusal;
   readonly error?: TccError;
 }
@@ -60,7 +63,7 @@ interface WaitingEvent {
   readonly settle: ((result: CommandResult) => void) | undefined;
 }
 
-export class Driver {
+export class Driver implements Submitter, Caller {
   readonly gid: string;
   private readonly deps: DriverDeps;
   private driven: Driven;
@@ -72,6 +75,8 @@ export class Driver {
   /** Of calls that go out after a delay. */
   private timers: Set<Timer> | undefined;
   private stepping = false;
+  /** The command that led to the step that is under way. */
+  private cause: WaitingEvent | undefined;
   private gone = false;
   /** Whether it carries the transaction on; otherwise somebody has only asked something about it. */
   private driving = false;
@@ -174,32 +179,32 @@ export class Driver {
 
   /** What a command hears that comes after the release: how it ended is in the transaction, unless that was lost. */
   private moot(): CommandResult {
-    return this.lostTo === undefined ? {} : { error: this.lostTo };
+    const { transaction } = this;
+    return this.lostTo === undefined ? { transaction } : { transaction, error: this.lostTo };
   }
 
   private carryOut(decision: Decision, cause: WaitingEvent | undefined): void {
     this.driven = decision.driven;
     switch (decision.kind) {
       case 'refuse':
-        cause?.settle?.({ refusal: decision.refusal });
+        cause?.settle?.({ transaction: this.transaction, refusal: decision.refusal });
         return;
       case 'go':
         for (const effect of decision.effects) this.perform(effect);
-        cause?.settle?.({});
+        cause?.settle?.({ transaction: this.transaction });
         return;
       case 'step':
         // What the timers and the line were for is over when the step is applied, and is begun afresh when it is not (C1).
         this.stopTimers();
         this.stepping = true;
-        this.deps.journal.append(decision.step).then(
-          (result) => this.stepped(decision.step, result, cause),
-          (error: unknown) => this.lost(error, cause),
-        );
+        this.cause = cause;
+        this.deps.journal.submit(decision.step, this);
     }
   }
 
-  private stepped(step: Step, result: StepResult, cause: WaitingEvent | undefined): void {
-    this.stepping = false;
+  /** Its step is done. */
+  stepped(step: Step, result: StepResult): void {
+    const cause = this.stepEnded();
     this.deps.time.seen(result.atMs);
     if (this.gone) {
       cause?.settle?.(this.moot());
@@ -215,6 +220,19 @@ export class Driver {
     }
     this.handleWaiting();
     this.letGoWhenIdle();
+  }
+
+  /** Nobody knows what became of its step. */
+  failed(_step: Step, error: unknown): void {
+    this.lost(error, this.stepEnded());
+  }
+
+  /** What led to the step. */
+  private stepEnded(): WaitingEvent | undefined {
+    const { cause } = this;
+    this.stepping = false;
+    this.cause = undefined;
+    return cause;
   }
 
   /** A command that changed nothing leaves nothing to drive: whoever decided it, or the scanner, has it. */
@@ -242,7 +260,7 @@ export class Driver {
     }
     this.driving = true;
     this.carryOut(take(current, this.context()), undefined);
-    cause?.settle?.({});
+    cause?.settle?.({ transaction: this.transaction });
   }
 
   private lost(error: unknown, cause: WaitingEvent | undefined): void {
@@ -251,7 +269,7 @@ export class Driver {
     if (known.kind === 'invariant')
       this.deps.logger.error({ gid: this.gid, err: error }, 'a step was rejected by the journal');
     this.letGo(known);
-    cause?.settle?.({ error: known });
+    cause?.settle?.({ transaction: this.transaction, error: known });
   }
 
   private perform(effect: Effect): void {
@@ -274,15 +292,16 @@ export class Driver {
     const { callTimeoutMs } = this.deps.directory.policyOf(participant, action);
     const leftMs = this.transaction.deadlineAt - this.deps.time.now();
     const timeoutMs = Math.max(1, phase === 'try' ? Math.min(callTimeoutMs, leftMs) : callTimeoutMs);
-    void this.deps.invoker
-      .call({ participant, action, phase, gid: this.gid, branchId, attempt, payload, timeoutMs })
-      .then((outcome) => {
-        if (outcome.kind === 'never' && phase !== 'try') {
-          const fields = { gid: this.gid, branchId, participant, action, phase, attempt, code: outcome.code };
-          this.deps.logger.error(fields, 'a call cannot work until somebody changes the set-up');
-        }
-        this.handle({ kind: 'answered', branchId, phase, attempt, outcome }, undefined);
-      });
+    this.deps.invoker.call({ participant, action, phase, gid: this.gid, branchId, attempt, payload, timeoutMs }, this);
+  }
+
+  /** One of its calls is over. */
+  answered({ branchId, participant, action, phase, attempt }: ParticipantCall, outcome: Outcome): void {
+    if (outcome.kind === 'never' && phase !== 'try') {
+      const fields = { gid: this.gid, branchId, participant, action, phase, attempt, code: outcome.code };
+      this.deps.logger.error(fields, 'a call cannot work until somebody changes the set-up');
+    }
+    this.handle({ kind: 'answered', branchId, phase, attempt, outcome }, undefined);
   }
 
   private after(delayMs: number, fire: () => void): void {

@@ -14,7 +14,7 @@ import { cancelReasonOf, clip, type Branch, type NewBranch, type Transaction } f
 import type { Outcome } from '../engine/outcome';
 import type { AnswerStep, AttemptRecord } from '../engine/step';
 import { judgeTry, recordOf } from '../engine/trying';
-import type { Directory, Invoker } from '../invoker/invoker';
+import { type Directory, type Invoker, outcomeOf } from '../invoker/invoker';
 import type { Journal } from '../journal/journal';
 
 import type { TryResult } from './api';
@@ -145,7 +145,7 @@ export class InteractiveBranches {
     const { participant, action, branchId, payload } = branch;
     const { callTimeoutMs } = directory.policyOf(participant, action);
     const timeoutMs = Math.max(1, Math.min(callTimeoutMs, deadlineAt - time.now()));
-    return invoker.call({ participant, action, phase: 'try', gid, branchId, attempt, payload, timeoutMs });
+    return outcomeOf(invoker, { participant, action, phase: 'try', gid, branchId, attempt, payload, timeoutMs });
   }
 
   private async recordTried(

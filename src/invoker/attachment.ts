@@ -22,7 +22,7 @@ import {
 import { Framer } from '../wire/framer';
 import { ownBytes } from '../wire/raw-bytes';
 import { statusName } from '../wire/status';
-import type { ParticipantCall } from './invoker';
+import type { Caller, ParticipantCall } from './invoker';
 import { done, failure } from './outcome';
 
 export interface AttachmentOptions {
@@ -51,8 +51,8 @@ interface Out extends RawCallEntry {
   /** The time that it has left is known when it leaves: the stream may have been full for a while. */
   readonly call: RawBranchCall & { remainingMs: number };
   readonly asked: ParticipantCall;
+  readonly caller: Caller;
   readonly endsAtMs: number;
-  readonly resolve: (outcome: Outcome) => void;
 }
 
 const OK: number = status.OK;
@@ -101,17 +101,15 @@ export class Attachment {
   }
 
   /** Sends a call that there is room for. It ends at `endsAtMs` (monotonic) at the latest. */
-  call(call: ParticipantCall, endsAtMs: number): Promise<Outcome> {
-    return new Promise((resolve) => {
-      const id = this.nextId();
-      const { gid, branchId, action, attempt, payload } = call;
-      const wire = { gid, branchId, action, attempt, remainingMs: call.timeoutMs, payload };
-      const entry: Out = { id, phase: phaseNumbers[call.phase], call: wire, asked: call, endsAtMs, resolve };
-      this.out.set(id, entry);
-      this.bytesOut += payload.data.length;
-      this.expiry.include(endsAtMs);
-      this.framer.push(entry, callEntryBytes(entry), this.out.size === 1);
-    });
+  call(call: ParticipantCall, caller: Caller, endsAtMs: number): void {
+    const id = this.nextId();
+    const { gid, branchId, action, attempt, payload } = call;
+    const wire = { gid, branchId, action, attempt, remainingMs: call.timeoutMs, payload };
+    const entry: Out = { id, phase: phaseNumbers[call.phase], call: wire, asked: call, caller, endsAtMs };
+    this.out.set(id, entry);
+    this.bytesOut += payload.data.length;
+    this.expiry.include(endsAtMs);
+    this.framer.push(entry, callEntryBytes(entry), this.out.size === 1);
   }
 
   /** Replies came. One to a call that is not out any more is dropped: it was too late. */
@@ -141,9 +139,11 @@ export class Attachment {
     this.closed = true;
     this.framer.close();
     this.expiry.stop();
+    // Whoever calls again on hearing of it must find that it is away.
+    this.deps.roomChanged();
     const lost = failure('UNAVAILABLE', `the stream of ${this.participant}/${this.instanceId} broke`);
     for (const out of [...this.out.values()]) this.end(out, lost);
-    this.settled();
+    this.tellIdle();
   }
 
   private send(entries: readonly Out[]): boolean {
@@ -168,24 +168,28 @@ export class Attachment {
   private end(out: Out, outcome: Outcome): void {
     this.out.delete(out.id);
     this.bytesOut -= out.asked.payload.data.length;
-    out.resolve(outcome);
+    out.caller.answered(out.asked, outcome);
   }
 
   private expire(nowMs: number): number | undefined {
     let next: number | undefined;
-    const before = this.out.size;
+    const over: Out[] = [];
     for (const out of this.out.values()) {
-      const { endsAtMs, asked } = out;
-      if (endsAtMs <= nowMs) this.end(out, failure('DEADLINE_EXCEEDED', `no answer in ${asked.timeoutMs} ms`));
-      else if (next === undefined || endsAtMs < next) next = endsAtMs;
+      if (out.endsAtMs <= nowMs) over.push(out);
+      else if (next === undefined || out.endsAtMs < next) next = out.endsAtMs;
     }
-    if (this.out.size < before) this.framer.keepOnly(({ id }) => this.out.has(id));
+    for (const out of over) this.end(out, failure('DEADLINE_EXCEEDED', `no answer in ${out.asked.timeoutMs} ms`));
+    if (over.length > 0) this.framer.keepOnly(({ id }) => this.out.has(id));
     this.settled();
     return next;
   }
 
   private settled(): void {
     this.deps.roomChanged();
+    this.tellIdle();
+  }
+
+  private tellIdle(): void {
     if (this.out.size > 0) return;
     for (const resolve of this.whenIdle.splice(0)) resolve();
   }

@@ -13,7 +13,7 @@ import { EarliestTimer } from '../lib/earliest-timer';
 import type { Stoppable } from '../lib/lifecycle';
 import { Arrivals } from './arrivals';
 import type { Attachment } from './attachment';
-import type { ParticipantCall } from './invoker';
+import type { Caller, ParticipantCall } from './invoker';
 import { failure, localFailure } from './outcome';
 
 /** Four full streams of the default size: more would only wait until their time is over. */
@@ -28,10 +28,10 @@ export const RETURN_MS = 2_000;
 
 interface Waiting {
   readonly call: ParticipantCall;
+  readonly caller: Caller;
   readonly endsAtMs: number;
   /** The number of its arrival. */
   readonly turn: number;
-  readonly resolve: (outcome: Outcome) => void;
 }
 
 interface Lane {
@@ -77,24 +77,29 @@ export class Attachments implements Stoppable {
     this.closeIfIdle(participant, lane);
   }
 
-  /** Makes the call over a stream; undefined when no attached instance serves it. */
-  call(call: ParticipantCall): Promise<Outcome> | undefined {
+  /** Makes the call over a stream. False, and the caller hears nothing, when no attached instance serves it. */
+  call(call: ParticipantCall, caller: Caller): boolean {
     const lane = this.lanes.get(call.participant);
-    if (lane === undefined) return undefined;
+    if (lane === undefined) return false;
     const endsAtMs = this.clock.monotonicMs() + call.timeoutMs;
     const target = lane.queues.has(call.action) ? undefined : choose(lane, call);
-    if (target !== undefined) return send(lane, target, call, endsAtMs);
-    return isServed(lane, call.action) ? this.wait(lane, call, endsAtMs) : undefined;
+    if (target !== undefined) send(lane, target, call, caller, endsAtMs);
+    else if (isServed(lane, call.action)) this.wait(lane, call, caller, endsAtMs);
+    else return false;
+    return true;
   }
 
-  /** Holds a call until an instance of its participant attaches; undefined when none is expected any more, or one is there. */
-  callOnReturn(call: ParticipantCall): Promise<Outcome> | undefined {
+  /**
+   * Holds a call until an instance of its participant attaches. False, and the caller hears nothing, when none is expected any more, or
+   * one is there.
+   */
+  callOnReturn(call: ParticipantCall, caller: Caller): boolean {
     const { participant } = call;
     const nowMs = this.clock.monotonicMs();
     const lane = this.lanes.get(participant);
-    if (this.stopped || (lane !== undefined && isOpen(lane)) || nowMs >= this.awaitedUntilMs(participant))
-      return undefined;
-    return this.wait(lane ?? this.open(participant), call, nowMs + call.timeoutMs);
+    if (this.stopped || (lane !== undefined && isOpen(lane)) || nowMs >= this.awaitedUntilMs(participant)) return false;
+    this.wait(lane ?? this.open(participant), call, caller, nowMs + call.timeoutMs);
+    return true;
   }
 
   /** Calls that wait may go now, or have nobody to wait for. */
@@ -107,12 +112,12 @@ export class Attachments implements Stoppable {
     for (const action of lane.queues.keys()) {
       if (isServed(lane, action)) continue;
       if (untilMs !== undefined) lane.expiry.include(untilMs);
-      else for (const { resolve } of keepOnly(lane, action, () => false)) resolve(absent(participant));
+      else for (const waiting of keepOnly(lane, action, () => false)) end(waiting, absent(participant));
     }
     for (let next = nextToGo(lane); next !== undefined; next = nextToGo(lane)) {
-      const { call, endsAtMs, resolve } = next.waiting;
+      const { call, caller, endsAtMs } = next.waiting;
       leave(lane, call.action);
-      void send(lane, next.target, call, endsAtMs).then(resolve);
+      send(lane, next.target, call, caller, endsAtMs);
     }
   }
 
@@ -122,24 +127,23 @@ export class Attachments implements Stoppable {
     const stopping = failure('UNAVAILABLE', 'not sent: this coordinator is stopping');
     for (const [participant, lane] of this.lanes) {
       for (const action of lane.queues.keys())
-        for (const { resolve } of keepOnly(lane, action, () => false)) resolve(stopping);
+        for (const waiting of keepOnly(lane, action, () => false)) end(waiting, stopping);
       lane.expiry.stop();
       this.closeIfIdle(participant, lane);
     }
     return Promise.resolve();
   }
 
-  private wait(lane: Lane, call: ParticipantCall, endsAtMs: number): Promise<Outcome> {
+  private wait(lane: Lane, call: ParticipantCall, caller: Caller, endsAtMs: number): void {
     const { participant } = call;
     if (lane.waiting >= WAITING_PER_PARTICIPANT) {
       const message = `${WAITING_PER_PARTICIPANT} calls wait for ${participant} already`;
-      return Promise.resolve(localFailure('unknown', 'OVERLOADED', message));
+      queueMicrotask(() => caller.answered(call, localFailure('unknown', 'OVERLOADED', message)));
+      return;
     }
-    return new Promise((resolve) => {
-      enqueue(lane, { call, endsAtMs, turn: (this.arrivals += 1), resolve });
-      const untilMs = this.waitsUntilMs(participant, lane);
-      if (untilMs !== undefined) lane.expiry.include(untilMs);
-    });
+    enqueue(lane, { call, caller, endsAtMs, turn: (this.arrivals += 1) });
+    const untilMs = this.waitsUntilMs(participant, lane);
+    if (untilMs !== undefined) lane.expiry.include(untilMs);
   }
 
   private left(participant: string): void {
@@ -191,11 +195,11 @@ export class Attachments implements Stoppable {
     };
     for (const action of lane.queues.keys()) {
       if (untilMs <= nowMs) {
-        for (const { resolve } of keepOnly(lane, action, () => false)) resolve(absent(participant));
+        for (const waiting of keepOnly(lane, action, () => false)) end(waiting, absent(participant));
         continue;
       }
-      for (const { call, resolve } of keepOnly(lane, action, isInTime))
-        resolve(isAway ? absent(participant) : late(call));
+      for (const waiting of keepOnly(lane, action, isInTime))
+        end(waiting, isAway ? absent(participant) : late(waiting.call));
     }
     this.closeIfIdle(participant, lane);
     next = Math.min(next, untilMs);
@@ -213,12 +217,16 @@ function choose(lane: Lane, call: ParticipantCall): Attachment | undefined {
   return best;
 }
 
-function send(lane: Lane, target: Attachment, call: ParticipantCall, endsAtMs: number): Promise<Outcome> {
+function end({ call, caller }: Waiting, outcome: Outcome): void {
+  caller.answered(call, outcome);
+}
+
+function send(lane: Lane, target: Attachment, call: ParticipantCall, caller: Caller, endsAtMs: number): void {
   if (lane.attachments.size > 1) {
     lane.attachments.delete(target);
     lane.attachments.add(target);
   }
-  return target.call(call, endsAtMs);
+  target.call(call, caller, endsAtMs);
 }
 
 /** Of the calls at the heads of their queues the one that came first among those that may go. */

@@ -3,8 +3,23 @@ import type { Outcome } from '../engine/outcome';
 
 /** Calls participants, whatever carries the call. */
 export interface Invoker {
-  /** Makes one call and says what came of it. Never rejects: a failure is an outcome. Never retries. */
-  call(call: ParticipantCall): Promise<Outcome>;
+  /** Makes one call and tells the caller what came of it: once, and after this has returned. A failure is an outcome. Never retries. */
+  call(call: ParticipantCall, caller: Caller): void;
+}
+
+/**
+ * Who hears how a call ended. Not a promise: there are four calls to a transaction of two branches, and a promise with those who wait for
+ * it is half a kilobyte each.
+ */
+export interface Caller {
+  answered(call: ParticipantCall, outcome: Outcome): void;
+}
+
+/** The outcome as a promise, for those who make one call after the other. */
+export function outcomeOf(invoker: Invoker, call: ParticipantCall): Promise<Outcome> {
+  return new Promise((resolve) => {
+    invoker.call(call, { answered: (_, outcome) => resolve(outcome) });
+  });
 }
 
 export interface ParticipantCall {

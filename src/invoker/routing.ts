@@ -1,6 +1,5 @@
-import type { Outcome } from '../engine/outcome';
 import type { Attachments } from './attachments';
-import type { Invoker, ParticipantCall } from './invoker';
+import type { Caller, Invoker, ParticipantCall } from './invoker';
 
 /** What is known of participants that are not attached. */
 export interface Whereabouts {
@@ -20,12 +19,13 @@ export class RoutingInvoker implements Invoker {
     this.whereabouts = whereabouts;
   }
 
-  call(call: ParticipantCall): Promise<Outcome> {
-    return this.attachments.call(call) ?? this.onReturn(call) ?? this.unary.call(call);
+  call(call: ParticipantCall, caller: Caller): void {
+    if (this.attachments.call(call, caller)) return;
+    if (this.isExpected(call) && this.attachments.callOnReturn(call, caller)) return;
+    this.unary.call(call, caller);
   }
 
-  private onReturn(call: ParticipantCall): Promise<Outcome> | undefined {
-    if (!this.whereabouts.needsStream(call.participant, call.action)) return undefined;
-    return this.attachments.callOnReturn(call);
+  private isExpected({ participant, action }: ParticipantCall): boolean {
+    return this.whereabouts.needsStream(participant, action);
   }
 }

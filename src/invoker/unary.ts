@@ -8,7 +8,7 @@ import { clampTimeoutMs, deadlineIn } from '../wire/deadline';
 import { endOf } from '../wire/status';
 import { Channels, type Connect } from './channels';
 import { Gate, type Passage } from './gate';
-import type { Invoker, ParticipantCall } from './invoker';
+import type { Caller, Invoker, ParticipantCall } from './invoker';
 import { cutOff, done, failure, localFailure, type Reply } from './outcome';
 import type { Target, Targets } from './target';
 import { wireCall } from './wire-call';
@@ -49,7 +49,7 @@ export class UnaryInvoker implements Invoker, Stoppable {
   private readonly gate: Gate;
   private readonly channels: Channels;
   private readonly calls = new Set<ClientUnaryCall>();
-  private readonly running = new Set<Promise<Outcome>>();
+  private readonly running = new Set<Promise<void>>();
   private stopping = false;
 
   constructor(options: UnaryOptions, deps: UnaryDeps) {
@@ -62,10 +62,12 @@ export class UnaryInvoker implements Invoker, Stoppable {
   }
 
   /** See Invoker. A participant with too many calls already is `unknown` OVERLOADED, one without a live instance UNAVAILABLE. */
-  call(call: ParticipantCall): Promise<Outcome> {
-    const running = this.passAndCarry(call).finally(() => this.running.delete(running));
+  call(call: ParticipantCall, caller: Caller): void {
+    const running = this.passAndCarry(call).then((outcome) => {
+      this.running.delete(running);
+      caller.answered(call, outcome);
+    });
     this.running.add(running);
-    return running;
   }
 
   /** Cancels what is in flight and closes every connection. */

@@ -2,7 +2,7 @@ import { gidOf, type Step } from '../engine/step';
 import { ChurnMap } from '../lib/churn-map';
 import { TccError, isTccError } from '../lib/errors';
 
-import type { StepResult, StepStore } from './journal';
+import type { StepResult, StepStore, Submitter } from './journal';
 
 export interface BatcherOptions {
   /** Commits that run side by side. Measured: 1 to 8 are within 15 %, 2 is best. */
@@ -45,8 +45,7 @@ interface Entry {
   readonly step: Step;
   readonly gid: string;
   readonly bytes: number;
-  readonly resolve: (result: StepResult) => void;
-  readonly reject: (error: unknown) => void;
+  readonly submitter: Submitter;
   /** The step of the same gid that came after it. */
   next: Entry | undefined;
 }
@@ -87,23 +86,36 @@ export class Batcher {
   }
 
   append(step: Step): Promise<StepResult> {
-    if (this.closed) return Promise.reject(new TccError('JOURNAL_UNAVAILABLE', 'the journal is closed'));
-    if (this.counters.queued >= this.options.queueSize) {
-      this.counters.overflows += 1;
-      return Promise.reject(new TccError('JOURNAL_UNAVAILABLE', 'too many steps wait for the journal'));
-    }
     return new Promise((resolve, reject) => {
-      this.counters.queued += 1;
-      const entry: Entry = { step, gid: gidOf(step), bytes: bytesOf(step), resolve, reject, next: undefined };
-      const before = this.last.get(entry.gid);
-      this.last.set(entry.gid, entry);
-      if (before !== undefined) {
-        before.next = entry;
-      } else {
-        this.ready.push(entry);
-        this.schedule();
-      }
+      this.submit(step, { stepped: (_, result) => resolve(result), failed: (_, error) => reject(error as Error) });
     });
+  }
+
+  /** See Journal.submit. */
+  submit(step: Step, submitter: Submitter): void {
+    const refusal = this.refusal();
+    if (refusal !== undefined) {
+      queueMicrotask(() => submitter.failed(step, new TccError('JOURNAL_UNAVAILABLE', refusal)));
+      return;
+    }
+    this.counters.queued += 1;
+    const entry: Entry = { step, gid: gidOf(step), bytes: bytesOf(step), submitter, next: undefined };
+    const before = this.last.get(entry.gid);
+    this.last.set(entry.gid, entry);
+    if (before !== undefined) {
+      before.next = entry;
+    } else {
+      this.ready.push(entry);
+      this.schedule();
+    }
+  }
+
+  /** Why no step is taken now. */
+  private refusal(): string | undefined {
+    if (this.closed) return 'the journal is closed';
+    if (this.counters.queued < this.options.queueSize) return undefined;
+    this.counters.overflows += 1;
+    return 'too many steps wait for the journal';
   }
 
   /** Refuses new steps and resolves when all that were accepted are answered. */
@@ -166,19 +178,19 @@ export class Batcher {
     }
   }
 
-  /** Answers one step and lets the next one of its gid go. */
-  private settle(entry: Entry, outcome: Outcome): void {
+  /** Lets the next step of its gid go, and answers this one. */
+  private settle({ step, gid, submitter, next }: Entry, outcome: Outcome): void {
     this.counters.queued -= 1;
+    if (next === undefined) this.last.delete(gid);
+    else this.ready.push(next);
     if (outcome === undefined) {
-      entry.reject(new TccError('BROKEN_INVARIANT', 'the store gave no result for a step'));
+      submitter.failed(step, new TccError('BROKEN_INVARIANT', 'the store gave no result for a step'));
     } else if (outcome instanceof TccError) {
       this.counters.failed += 1;
-      entry.reject(outcome);
+      submitter.failed(step, outcome);
     } else {
-      entry.resolve(outcome);
+      submitter.stepped(step, outcome);
     }
-    if (entry.next === undefined) this.last.delete(entry.gid);
-    else this.ready.push(entry.next);
     if (this.counters.queued > 0) return;
     for (const resolve of this.whenIdle) resolve();
     this.whenIdle = [];

@@ -14,6 +14,9 @@ export interface Journal {
   /** Makes one step durable. */
   append(step: Step): Promise<StepResult>;
 
+  /** The same, and tells whoever asked instead of a promise: once, and after this has returned. */
+  submit(step: Step, submitter: Submitter): void;
+
   /** The transactions with these gids, with branches; unknown gids are absent. */
   load(gids: readonly string[]): Promise<ReadonlyMap<string, Transaction>>;
 
@@ -40,6 +43,12 @@ export interface Journal {
 
   /** The database's clock, epoch ms. Rejects with JOURNAL_UNAVAILABLE when it cannot be reached. */
   now(): Promise<number>;
+}
+
+/** Who hears what became of a step that it has submitted. What a promise would resolve with, or reject with. */
+export interface Submitter {
+  stepped(step: Step, result: StepResult): void;
+  failed(step: Step, error: unknown): void;
 }
 
 export type StepResult =

@@ -3,7 +3,7 @@ import type { Step } from '../engine/step';
 
 import type { Batcher } from './batcher';
 import type { Connection, Database, Row, Sql } from './database';
-import type { Due, Journal, Lease, StepResult, StoredAttempt, TransactionFilter } from './journal';
+import type { Due, Journal, Lease, StepResult, StoredAttempt, Submitter, TransactionFilter } from './journal';
 import * as sql from './read-statements';
 import type { Retrier } from './retry';
 import { attemptOf, number, text, transactionOf, transactionsOf } from './rows';
@@ -26,6 +26,10 @@ export class SqlJournal implements Journal {
 
   append(step: Step): Promise<StepResult> {
     return this.batcher.append(step);
+  }
+
+  submit(step: Step, submitter: Submitter): void {
+    this.batcher.submit(step, submitter);
   }
 
   async load(gids: readonly string[]): Promise<ReadonlyMap<string, Transaction>> {

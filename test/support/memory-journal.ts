@@ -9,6 +9,7 @@ import type {
   StepResult,
   StepStore,
   StoredAttempt,
+  Submitter,
   TransactionFilter,
 } from '../../src/journal/journal';
 
@@ -62,6 +63,13 @@ export class MemoryJournal implements Journal, StepStore {
     const [result] = await this.run('append', [step], () => [this.apply(step)]);
     if (result === undefined) throw new Error('a step has no result');
     return result;
+  }
+
+  submit(step: Step, submitter: Submitter): void {
+    void this.append(step).then(
+      (result) => submitter.stepped(step, result),
+      (error: unknown) => submitter.failed(step, error),
+    );
   }
 
   async commit(steps: readonly Step[]): Promise<readonly StepResult[]> {

@@ -2,7 +2,7 @@ import type { Clock } from '../../src/lib/clock';
 import { TccError } from '../../src/lib/errors';
 import type { Payload, Phase } from '../../src/engine/model';
 import type { FailureKind, FenceOutcome, Outcome } from '../../src/engine/outcome';
-import type { ActionPolicy, Directory, Invoker, ParticipantCall } from '../../src/invoker/invoker';
+import type { ActionPolicy, Caller, Directory, Invoker, ParticipantCall } from '../../src/invoker/invoker';
 
 /** `hang`: no answer until the call's time is over, then unknown. */
 export type Answer = Outcome | 'hang' | ((call: ParticipantCall) => Outcome | Promise<Outcome>);
@@ -43,15 +43,14 @@ export class ScriptedInvoker implements Invoker {
     return this;
   }
 
-  async call(call: ParticipantCall): Promise<Outcome> {
+  call(call: ParticipantCall, caller: Caller): void {
     this.calls.push(call);
     this.onCall(call);
     this.inFlight += 1;
-    try {
-      return await this.answer(call);
-    } finally {
+    void Promise.resolve(this.answer(call)).then((outcome) => {
       this.inFlight -= 1;
-    }
+      caller.answered(call, outcome);
+    });
   }
 
   /** The calls so far, as `phase participant`, in order. */

@@ -1,6 +1,7 @@
 import { Attachment, type AttachmentOptions } from '../../../src/invoker/attachment';
 import { Attachments } from '../../../src/invoker/attachments';
-import type { ParticipantCall } from '../../../src/invoker/invoker';
+import type { Outcome } from '../../../src/engine/outcome';
+import type { Caller, ParticipantCall } from '../../../src/invoker/invoker';
 import type { RawCallEntry, RawReplyEntry } from '../../../src/wire/attach';
 import type { Clock } from '../../../src/lib/clock';
 import { VirtualClock } from '../../support/virtual-clock';
@@ -73,6 +74,31 @@ export function attachTo(
   return attached;
 }
 
+/** What comes of a call on one stream. */
+export function callOn(attachment: Attachment, asked: ParticipantCall, endsAtMs: number): Promise<Outcome> {
+  return new Promise((resolve) => {
+    attachment.call(asked, { answered: (_, outcome) => resolve(outcome) }, endsAtMs);
+  });
+}
+
+/** What comes of a call over a stream; undefined when nobody serves it. */
+export function callBy(attachments: Attachments, asked: ParticipantCall): Promise<Outcome> | undefined {
+  return taken((caller) => attachments.call(asked, caller));
+}
+
+/** What comes of a call that waits for a stream; undefined when none is expected. */
+export function returnTo(attachments: Attachments, asked: ParticipantCall): Promise<Outcome> | undefined {
+  return taken((caller) => attachments.callOnReturn(asked, caller));
+}
+
+function taken(call: (caller: Caller) => boolean): Promise<Outcome> | undefined {
+  let isTaken = false;
+  const outcome = new Promise<Outcome>((resolve) => {
+    isTaken = call({ answered: (_, heard) => resolve(heard) });
+  });
+  return isTaken ? outcome : undefined;
+}
+
 /** The gids of the calls that were sent to it. */
 export function gidsSentTo({ sent }: Attached): (string | undefined)[] {
   return sent().map((entry) => entry.call?.gid);
@@ -91,7 +117,7 @@ export function eachWithAttachments() {
     clock = new VirtualClock();
     attachments = new Attachments(clock);
   });
-  const make = (gid: string, more = {}) => attachments.call(sized(gid, 0, more));
+  const make = (gid: string, more = {}) => callBy(attachments, sized(gid, 0, more));
   return {
     get clock() {
       return clock;

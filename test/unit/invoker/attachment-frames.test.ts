@@ -1,6 +1,6 @@
 import { FRAME_ENTRIES } from '../../../src/wire/framer';
 import { settle, VirtualClock } from '../../support/virtual-clock';
-import { attach, sized } from './attached';
+import { attach, callOn, sized } from './attached';
 import { call } from './real-participant';
 
 let clock: VirtualClock;
@@ -13,14 +13,14 @@ const unknown = (code: string) => ({ kind: 'unknown', code });
 describe('frames', () => {
   test('the calls of one turn share a frame, up to the bounds', async () => {
     const { attachment, frames } = attach(clock, { maxCalls: 5_000, maxBytes: 1e9, frameBytes: 1_000 });
-    for (let index = 0; index < FRAME_ENTRIES + 1; index += 1) void attachment.call(sized('g', 0), 100);
+    for (let index = 0; index < FRAME_ENTRIES + 1; index += 1) void callOn(attachment, sized('g', 0), 100);
     await settle();
     expect(frames[0]?.length).toBeGreaterThan(1);
     expect(frames.map(({ length }) => length).reduce((sum, length) => sum + length)).toBe(FRAME_ENTRIES + 1);
     const before = frames.length;
-    void attachment.call(sized('a', 600), 100);
-    void attachment.call(sized('b', 600), 100);
-    void attachment.call(sized('c', 5_000), 100);
+    void callOn(attachment, sized('a', 600), 100);
+    void callOn(attachment, sized('b', 600), 100);
+    void callOn(attachment, sized('c', 5_000), 100);
     await settle();
     expect(frames.slice(before).map((frame) => frame.map(({ call: sent }) => sent?.gid))).toEqual([
       ['a'],
@@ -33,10 +33,10 @@ describe('frames', () => {
     const attached = attach(clock);
     const { attachment, frames } = attached;
     attached.full = true;
-    void attachment.call(call({ gid: 'first' }), 1_000);
+    void callOn(attachment, call({ gid: 'first' }), 1_000);
     await settle();
-    void attachment.call(call({ gid: 'second' }), 1_000);
-    void attachment.call(call({ gid: 'third' }), 1_500);
+    void callOn(attachment, call({ gid: 'second' }), 1_000);
+    void callOn(attachment, call({ gid: 'third' }), 1_500);
     await clock.advance(400);
     expect(frames).toHaveLength(1);
     attached.full = false;
@@ -52,10 +52,10 @@ describe('frames', () => {
     const attached = attach(clock);
     const { attachment, frames } = attached;
     attached.full = true;
-    void attachment.call(call({ gid: 'first' }), 10_000);
+    void callOn(attachment, call({ gid: 'first' }), 10_000);
     await settle();
-    const late = attachment.call(call({ gid: 'late', timeoutMs: 50 }), 50);
-    const other = attachment.call(call({ gid: 'other' }), 10_000);
+    const late = callOn(attachment, call({ gid: 'late', timeoutMs: 50 }), 50);
+    const other = callOn(attachment, call({ gid: 'other' }), 10_000);
     await clock.advance(50);
     expect(await late).toMatchObject(unknown('DEADLINE_EXCEEDED'));
     attached.full = false;
@@ -72,10 +72,10 @@ describe('frames', () => {
     attached.full = true;
     for (let round = 0; round < 50; round += 1) {
       while (attachment.hasRoom(0))
-        void attachment.call(sized(`round-${round}`, 0, { timeoutMs: 20 }), clock.monotonicMs() + 20);
+        void callOn(attachment, sized(`round-${round}`, 0, { timeoutMs: 20 }), clock.monotonicMs() + 20);
       await clock.advance(20);
     }
-    while (attachment.hasRoom(0)) void attachment.call(sized('last', 0), clock.monotonicMs() + 1_000);
+    while (attachment.hasRoom(0)) void callOn(attachment, sized('last', 0), clock.monotonicMs() + 1_000);
     attached.full = false;
     attachment.drained();
     await settle();
@@ -90,7 +90,7 @@ describe('flow control', () => {
     const { attachment } = attached;
     for (const gid of ['a', 'b']) {
       expect(attachment.hasRoom(0)).toBe(true);
-      void attachment.call(sized(gid, 0), 100);
+      void callOn(attachment, sized(gid, 0), 100);
     }
     expect(attachment.hasRoom(0)).toBe(false);
     await settle();
@@ -101,10 +101,10 @@ describe('flow control', () => {
   test('there is room for as many bytes of payload, to the byte', async () => {
     const attached = attach(clock, { maxBytes: 1_000 });
     const { attachment } = attached;
-    void attachment.call(sized('a', 400), 100);
+    void callOn(attachment, sized('a', 400), 100);
     expect(attachment.hasRoom(601)).toBe(false);
     expect(attachment.hasRoom(600)).toBe(true);
-    void attachment.call(sized('b', 600), 100);
+    void callOn(attachment, sized('b', 600), 100);
     expect(attachment.hasRoom(0)).toBe(true);
     expect(attachment.hasRoom(1)).toBe(false);
     await settle();
@@ -116,12 +116,12 @@ describe('flow control', () => {
   test('a call that is larger than the whole bound goes when nothing else is out', async () => {
     const attached = attach(clock, { maxBytes: 1_000 });
     const { attachment } = attached;
-    void attachment.call(sized('small', 1), 100);
+    void callOn(attachment, sized('small', 1), 100);
     expect(attachment.hasRoom(5_000)).toBe(false);
     await settle();
     attached.answer();
     expect(attachment.hasRoom(5_000)).toBe(true);
-    void attachment.call(sized('large', 5_000), 100);
+    void callOn(attachment, sized('large', 5_000), 100);
     expect(attachment.hasRoom(0)).toBe(false);
     await clock.advance(100);
     expect(attachment.hasRoom(1_000)).toBe(true);
@@ -130,7 +130,7 @@ describe('flow control', () => {
   test('whoever waits is told of room by replies, by expiry and by the end', async () => {
     let told = 0;
     const attached = attach(clock, { maxCalls: 3 }, () => (told += 1));
-    for (const gid of ['a', 'b', 'c']) void attached.attachment.call(sized(gid, 0), gid === 'b' ? 50 : 100);
+    for (const gid of ['a', 'b', 'c']) void callOn(attached.attachment, sized(gid, 0), gid === 'b' ? 50 : 100);
     await settle();
     attached.answer('a');
     expect(told).toBe(1);

@@ -1,6 +1,6 @@
 import { fenceNumbers, type RawReplyEntry } from '../../../src/wire/attach';
 import { peek, settle, VirtualClock } from '../../support/virtual-clock';
-import { attach, sized } from './attached';
+import { attach, callOn, sized } from './attached';
 import { call } from './real-participant';
 
 let clock: VirtualClock;
@@ -13,7 +13,7 @@ const unknown = (code: string) => ({ kind: 'unknown', code });
 describe('a call', () => {
   test('leaves with everything that the unary request has, and ends by its reply', async () => {
     const { attachment, frames } = attach(clock);
-    const outcome = attachment.call(call({ attempt: 2, timeoutMs: 3_000 }), 3_000);
+    const outcome = callOn(attachment, call({ attempt: 2, timeoutMs: 3_000 }), 3_000);
     expect(attachment.inFlight).toBe(1);
     await settle();
     expect(frames).toEqual([
@@ -40,7 +40,7 @@ describe('a call', () => {
 
   test('each phase has its number, and only a Try has a reply', async () => {
     const { attachment, frames } = attach(clock);
-    const outcomes = (['try', 'confirm', 'cancel'] as const).map((phase) => attachment.call(call({ phase }), 100));
+    const outcomes = (['try', 'confirm', 'cancel'] as const).map((phase) => callOn(attachment, call({ phase }), 100));
     await settle();
     expect(frames[0]?.map(({ phase }) => phase)).toEqual([1, 2, 3]);
     const reply = { payload: { data: Buffer.from('x'), contentType: '' }, fence: 0 };
@@ -79,7 +79,7 @@ describe('a call', () => {
     ],
   ])('%s means what it means in a unary answer', async (_, reply, expected) => {
     const { attachment } = attach(clock);
-    const outcome = attachment.call(call(), 100);
+    const outcome = callOn(attachment, call(), 100);
     await settle();
     attachment.answered([{ id: 1, ...reply }]);
     expect(await outcome).toMatchObject(expected);
@@ -87,7 +87,7 @@ describe('a call', () => {
 
   test('a small reply does not keep the frame that it came in', async () => {
     const { attachment } = attach(clock);
-    const outcome = attachment.call(call(), 100);
+    const outcome = callOn(attachment, call(), 100);
     await settle();
     const frame = Buffer.alloc(1_000_000, 7);
     attachment.answered([{ id: 1, reply: { payload: { data: frame.subarray(10, 20), contentType: '' } } }]);
@@ -99,8 +99,8 @@ describe('a call', () => {
 
   test('ends when its time is over, and a reply after that is dropped', async () => {
     const { attachment } = attach(clock);
-    const slow = attachment.call(call({ timeoutMs: 50 }), 50);
-    const other = attachment.call(call({ timeoutMs: 80 }), 80);
+    const slow = callOn(attachment, call({ timeoutMs: 50 }), 50);
+    const other = callOn(attachment, call({ timeoutMs: 80 }), 80);
     await clock.advance(49);
     expect((await peek(slow)).pending).toBe(true);
     await clock.advance(1);
@@ -114,7 +114,7 @@ describe('a call', () => {
 
   test('a second reply, and one to an id that was never given, are dropped', async () => {
     const { attachment } = attach(clock);
-    const outcome = attachment.call(call(), 100);
+    const outcome = callOn(attachment, call(), 100);
     await settle();
     attachment.answered([
       { id: 77, reply: {} },
@@ -127,9 +127,9 @@ describe('a call', () => {
 
   test('is unknown at once when the stream breaks, whether it has left or not', async () => {
     const { attachment, frames } = attach(clock);
-    const left = attachment.call(call(), 100);
+    const left = callOn(attachment, call(), 100);
     await settle();
-    const waiting = attachment.call(call(), 100);
+    const waiting = callOn(attachment, call(), 100);
     attachment.broken();
     expect(await Promise.all([left, waiting])).toMatchObject([unknown('UNAVAILABLE'), unknown('UNAVAILABLE')]);
     expect(clock.pending).toBe(0);
@@ -147,7 +147,7 @@ describe('a call', () => {
     const ends = new Map<number, number>();
     const kinds: Record<string, number> = {};
     const outcomes = Array.from({ length: count }, (_, index) =>
-      attachment.call(call({ gid: `g-${index}` }), 10 + (index % 7)).then((outcome) => {
+      callOn(attachment, call({ gid: `g-${index}` }), 10 + (index % 7)).then((outcome) => {
         ends.set(index, (ends.get(index) ?? 0) + 1);
         const kind = outcome.kind === 'done' ? 'done' : outcome.code;
         kinds[kind] = (kinds[kind] ?? 0) + 1;
@@ -176,7 +176,7 @@ describe('refuseNew', () => {
   test('takes no call any more, and resolves when the last one that is out has ended', async () => {
     const attached = attach(clock);
     const { attachment } = attached;
-    const outcomes = [attachment.call(sized('a', 0), 100), attachment.call(sized('b', 0), 100)];
+    const outcomes = [callOn(attachment, sized('a', 0), 100), callOn(attachment, sized('b', 0), 100)];
     const idle = attachment.refuseNew();
     expect(attachment.serves('deduct')).toBe(false);
     expect(attachment.hasRoom(0)).toBe(false);
@@ -192,12 +192,12 @@ describe('refuseNew', () => {
   test('resolves at once when nothing is out, and by expiry or the end of the stream otherwise', async () => {
     await attach(clock).attachment.refuseNew();
     const slow = attach(clock).attachment;
-    void slow.call(call(), 50);
+    void callOn(slow, call(), 50);
     const both = [slow.refuseNew(), slow.refuseNew()];
     await clock.advance(50);
     await Promise.all(both);
     const broken = attach(clock).attachment;
-    void broken.call(call(), 5_000);
+    void callOn(broken, call(), 5_000);
     const idle = broken.refuseNew();
     broken.broken();
     await idle;
@@ -217,10 +217,10 @@ test('it serves the actions that it named', () => {
 test('ids begin again after the largest, and pass over those that are still out', async () => {
   const attached = attach(clock);
   const { attachment, sent } = attached;
-  const oldest = attachment.call(sized('oldest', 0), 10_000);
+  const oldest = callOn(attachment, sized('oldest', 0), 10_000);
   // Four thousand million calls would take too long.
   (attachment as unknown as { lastId: number }).lastId = 2 ** 32 - 3;
-  const later = ['a', 'b', 'c', 'd'].map((gid) => attachment.call(sized(gid, 0), 10_000));
+  const later = ['a', 'b', 'c', 'd'].map((gid) => callOn(attachment, sized(gid, 0), 10_000));
   await settle();
   expect(sent().map(({ id }) => id)).toEqual([1, 2 ** 32 - 2, 2 ** 32 - 1, 2, 3]);
   attached.answer();

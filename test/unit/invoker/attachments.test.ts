@@ -1,6 +1,6 @@
 import { RETURN_MS, WAITING_PER_PARTICIPANT } from '../../../src/invoker/attachments';
 import { peek, settle } from '../../support/virtual-clock';
-import { attach, eachWithAttachments, gidsSentTo, sized } from './attached';
+import { attach, callBy, eachWithAttachments, gidsSentTo, sized } from './attached';
 import { call } from './real-participant';
 
 const house = eachWithAttachments();
@@ -154,9 +154,9 @@ describe('calls that wait for room', () => {
 
   test('a large one is not passed by smaller ones of its action', async () => {
     const one = add('s-1', { maxBytes: 1_000 });
-    void house.attachments.call(sized('a', 600));
-    void house.attachments.call(sized('large', 900));
-    void house.attachments.call(sized('small', 10));
+    void callBy(house.attachments, sized('a', 600));
+    void callBy(house.attachments, sized('large', 900));
+    void callBy(house.attachments, sized('small', 10));
     await settle();
     expect(gids(one)).toEqual(['a']);
     one.answer('a');
@@ -225,8 +225,8 @@ test('room at a participant that nobody attached to is no event', () => {
 
 test('a call is given the id, and the time, of the stream that carries it', async () => {
   const [one, two] = [add('s-1'), add('s-2')];
-  void house.attachments.call(call({ timeoutMs: 10 }));
-  void house.attachments.call(call({ timeoutMs: 20 }));
+  void callBy(house.attachments, call({ timeoutMs: 10 }));
+  void callBy(house.attachments, call({ timeoutMs: 20 }));
   await settle();
   expect([one, two].flatMap(({ sent }) => sent().map(({ id }) => id))).toEqual([1, 1]);
 });

@@ -2,6 +2,7 @@ import { gzipSync } from 'node:zlib';
 
 import { status } from '@grpc/grpc-js';
 
+import { outcomeOf } from '../../../src/invoker/invoker';
 import type { Targets } from '../../../src/invoker/target';
 import { UnaryInvoker } from '../../../src/invoker/unary';
 import { systemClock } from '../../../src/lib/clock';
@@ -43,7 +44,7 @@ describe.each(larger)('a reply %s', (_, deed) => {
     'leaves a %s unknown: its status was not seen, and it is no refusal',
     async (phase) => {
       participant.deed = deed;
-      expect(await invoker.call(call({ phase }))).toEqual({
+      expect(await outcomeOf(invoker, call({ phase }))).toEqual({
         kind: 'unknown',
         code: 'REPLY_TOO_LARGE',
         message: 'the reply is larger than a message of 100000 bytes, and its status was not seen',
@@ -53,14 +54,14 @@ describe.each(larger)('a reply %s', (_, deed) => {
 
   test('makes a Try one that is never going to work', async () => {
     participant.deed = deed;
-    expect(await invoker.call(call())).toMatchObject({ kind: 'never', code: 'REPLY_TOO_LARGE' });
+    expect(await outcomeOf(invoker, call())).toMatchObject({ kind: 'never', code: 'REPLY_TOO_LARGE' });
   });
 });
 
 test.each(['confirm', 'cancel'] as const)('the largest reply, and one that is no message, end a %s', async (phase) => {
   for (const body of [Buffer.alloc(MESSAGE_BYTES, 0xff), Buffer.from([0x0a, 0x7f])]) {
     participant.deed = respond(frame(body), ok);
-    expect(await invoker.call(call({ phase }))).toEqual({ kind: 'done', reply: undefined, fence: undefined });
+    expect(await outcomeOf(invoker, call({ phase }))).toEqual({ kind: 'done', reply: undefined, fence: undefined });
   }
 });
 
@@ -70,7 +71,7 @@ test("a participant's own word that it has received too large a message is a ref
     const trailers = { 'grpc-status': String(status.RESOURCE_EXHAUSTED), 'grpc-message': encodeURI(details) };
     stream.respond({ ':status': 200, 'content-type': 'application/grpc', ...trailers }, { endStream: true });
   };
-  expect(await invoker.call(call({ phase: 'confirm' }))).toEqual({
+  expect(await outcomeOf(invoker, call({ phase: 'confirm' }))).toEqual({
     kind: 'refused',
     code: 'RESOURCE_EXHAUSTED',
     message: details,

@@ -1,6 +1,6 @@
 import { RETURN_MS, WAITING_PER_PARTICIPANT } from '../../../src/invoker/attachments';
 import { peek, settle } from '../../support/virtual-clock';
-import { type Attached, eachWithAttachments, gidsSentTo, sized } from './attached';
+import { type Attached, eachWithAttachments, gidsSentTo, returnTo, sized } from './attached';
 
 const house = eachWithAttachments();
 const { add, sure } = house;
@@ -10,7 +10,7 @@ const done = { kind: 'done' };
 describe('a participant without a stream', () => {
   const absent = { kind: 'unknown', code: 'UNAVAILABLE', message: 'no live instance of stock' };
   const onReturn = (gid: string, more = {}) =>
-    house.attachments.callOnReturn(sized(gid, 0, { timeoutMs: 10_000, ...more })) ??
+    returnTo(house.attachments, sized(gid, 0, { timeoutMs: 10_000, ...more })) ??
     Promise.reject(new Error('nobody is expected'));
   const go = ({ attachment }: Attached) => {
     attachment.broken();
@@ -29,7 +29,7 @@ describe('a participant without a stream', () => {
 
   test('is waited for as long after its last stream, and then no more: its calls are unknown, further ones at once', async () => {
     await house.clock.advance(RETURN_MS * 10);
-    expect(house.attachments.callOnReturn(sized('never here', 0))).toBeUndefined();
+    expect(returnTo(house.attachments, sized('never here', 0))).toBeUndefined();
     go(add('s-1'));
     const first = onReturn('a');
     await house.clock.advance(RETURN_MS - 1);
@@ -37,7 +37,7 @@ describe('a participant without a stream', () => {
     expect((await peek(first)).pending).toBe(true);
     await house.clock.advance(1);
     expect(await Promise.all([first, last])).toMatchObject([absent, absent]);
-    expect(house.attachments.callOnReturn(sized('c', 0))).toBeUndefined();
+    expect(returnTo(house.attachments, sized('c', 0))).toBeUndefined();
     expect(house.clock.pending).toBe(0);
   });
 
@@ -104,14 +104,14 @@ describe('a participant without a stream', () => {
     const waiting = onReturn('a');
     add('s-1', { actions: new Set(['add']) });
     expect(await waiting).toMatchObject(absent);
-    expect(house.attachments.callOnReturn(sized('b', 0))).toBeUndefined();
+    expect(returnTo(house.attachments, sized('b', 0))).toBeUndefined();
   });
 
   test('is not waited for any more once everything stops, and no timer is left (I13)', async () => {
     const waiting = onReturn('a');
     await house.attachments.stop();
     expect(await waiting).toMatchObject({ kind: 'unknown', code: 'UNAVAILABLE' });
-    expect(house.attachments.callOnReturn(sized('b', 0))).toBeUndefined();
+    expect(returnTo(house.attachments, sized('b', 0))).toBeUndefined();
     expect(house.clock.pending).toBe(0);
   });
 });

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { status } from '@grpc/grpc-js';
 
 import type { Phase } from '../../../src/engine/model';
+import { outcomeOf } from '../../../src/invoker/invoker';
 import { call, type Answer } from './real-participant';
 import { CLOCKS_APART_MS, PAYLOAD_BYTES, UnaryHouse } from './unary-house';
 
@@ -24,7 +25,7 @@ describe('what a unary call carries and what its answer means', () => {
   it.each(['try', 'confirm', 'cancel'] satisfies Phase[])('%s arrives with all that belongs to it', async (phase) => {
     const stock = await house.participant();
     const sentAtMs = Date.now();
-    await expect(house.invoker.call(call({ phase, attempt: 3, timeoutMs: 60_000 }))).resolves.toMatchObject({
+    await expect(outcomeOf(house.invoker, call({ phase, attempt: 3, timeoutMs: 60_000 }))).resolves.toMatchObject({
       kind: 'done',
     });
     const tookMs = Date.now() - sentAtMs;
@@ -64,13 +65,13 @@ describe('what a unary call carries and what its answer means', () => {
   ] satisfies [keyof typeof status, string][])('%s means %s', async (code, kind) => {
     await house.participant(() => ({ code: status[code], details: 'no stöck' }));
     for (const phase of ['try', 'confirm', 'cancel'] as const) {
-      await expect(house.invoker.call(call({ phase }))).resolves.toEqual({ kind, code, message: 'no stöck' });
+      await expect(outcomeOf(house.invoker, call({ phase }))).resolves.toEqual({ kind, code, message: 'no stöck' });
     }
   });
 
   it('a long message is cut', async () => {
     await house.participant(() => ({ code: status.ABORTED, details: 'x'.repeat(5_000) }));
-    const outcome = await house.invoker.call(call());
+    const outcome = await outcomeOf(house.invoker, call());
     expect(outcome.kind === 'refused' && outcome.message.length).toBe(512);
   });
 
@@ -82,25 +83,37 @@ describe('what a unary call carries and what its answer means', () => {
       { fence: 99 as never },
     ];
     await house.participant(() => answers.shift() ?? {});
-    await expect(house.invoker.call(call())).resolves.toEqual({
+    await expect(outcomeOf(house.invoker, call())).resolves.toEqual({
       kind: 'done',
       reply: { data: Buffer.from('42'), contentType: 'application/json' },
       fence: 'FRESH',
     });
-    await expect(house.invoker.call(call())).resolves.toEqual({ kind: 'done', reply: undefined, fence: 'REPEAT' });
-    await expect(house.invoker.call(call())).resolves.toEqual({ kind: 'done', reply: undefined, fence: undefined });
-    await expect(house.invoker.call(call())).resolves.toEqual({ kind: 'done', reply: undefined, fence: undefined });
+    await expect(outcomeOf(house.invoker, call())).resolves.toEqual({
+      kind: 'done',
+      reply: undefined,
+      fence: 'REPEAT',
+    });
+    await expect(outcomeOf(house.invoker, call())).resolves.toEqual({
+      kind: 'done',
+      reply: undefined,
+      fence: undefined,
+    });
+    await expect(outcomeOf(house.invoker, call())).resolves.toEqual({
+      kind: 'done',
+      reply: undefined,
+      fence: undefined,
+    });
   });
 
   it('only a Try is at fault for its reply: Confirm and Cancel are done whatever they carry', async () => {
     const data = Buffer.alloc(PAYLOAD_BYTES + 1);
     await house.participant(() => ({ payload: { data }, fence: 'FENCE_OUTCOME_EMPTY_ROLLBACK' }));
-    await expect(house.invoker.call(call())).resolves.toEqual({
+    await expect(outcomeOf(house.invoker, call())).resolves.toEqual({
       kind: 'never',
       code: 'REPLY_TOO_LARGE',
       message: 'the Try is done, but its reply has 1001 bytes and at most 1000 may be stored',
     });
-    await expect(house.invoker.call(call({ phase: 'cancel' }))).resolves.toEqual({
+    await expect(outcomeOf(house.invoker, call({ phase: 'cancel' }))).resolves.toEqual({
       kind: 'done',
       reply: undefined,
       fence: 'EMPTY_ROLLBACK',
@@ -109,14 +122,15 @@ describe('what a unary call carries and what its answer means', () => {
 
   it('a Try whose reply cannot be stored or read is never going to work', async () => {
     await house.participant(() => ({ payload: { contentType: 'x'.repeat(65) } }));
-    await expect(house.invoker.call(call())).resolves.toMatchObject({ kind: 'never', code: 'MALFORMED_REPLY' });
+    await expect(outcomeOf(house.invoker, call())).resolves.toMatchObject({ kind: 'never', code: 'MALFORMED_REPLY' });
   });
 
   it("native methods get the payload's bytes and give theirs, byte for byte", async () => {
     const stock = await house.participant(undefined, { methods });
     stock.nativeReply = randomBytes(500);
     const data = randomBytes(700).subarray(100);
-    const outcome = await house.invoker.call(
+    const outcome = await outcomeOf(
+      house.invoker,
       call({ payload: { data, contentType: '' }, attempt: 2, timeoutMs: 30_000 }),
     );
     expect(outcome).toEqual({
@@ -140,14 +154,14 @@ describe('what a unary call carries and what its answer means', () => {
 
   it('an empty native request and reply are messages too', async () => {
     const stock = await house.participant(undefined, { methods });
-    const outcome = await house.invoker.call(call({ payload: { data: new Uint8Array(), contentType: '' } }));
+    const outcome = await outcomeOf(house.invoker, call({ payload: { data: new Uint8Array(), contentType: '' } }));
     expect(outcome).toMatchObject({ kind: 'done', reply: { data: Buffer.alloc(0) } });
     expect(stock.native[0]?.request.length).toBe(0);
   });
 
   it('a native method that is not there is never going to work', async () => {
     await house.participant(undefined, { methods });
-    await expect(house.invoker.call(call({ phase: 'confirm' }))).resolves.toMatchObject({
+    await expect(outcomeOf(house.invoker, call({ phase: 'confirm' }))).resolves.toMatchObject({
       kind: 'never',
       code: 'UNIMPLEMENTED',
     });
@@ -155,7 +169,7 @@ describe('what a unary call carries and what its answer means', () => {
 
   it('a call that is not answered in time is unknown', async () => {
     await house.participant(() => new Promise(() => undefined));
-    const outcome = await house.invoker.call(call({ timeoutMs: 100 }));
+    const outcome = await outcomeOf(house.invoker, call({ timeoutMs: 100 }));
     expect(outcome).toMatchObject({ kind: 'unknown', code: 'DEADLINE_EXCEEDED' });
   });
 });

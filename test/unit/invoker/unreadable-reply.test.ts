@@ -2,7 +2,7 @@ import type { Phase } from '../../../src/engine/model';
 import { attachMethod } from '../../../src/wire/attach';
 import { settle, VirtualClock } from '../../support/virtual-clock';
 import { bytes, frame, number } from '../wire/wire-bytes';
-import { attach } from './attached';
+import { attach, callOn } from './attached';
 import { call } from './real-participant';
 
 /** Bytes that are no message. */
@@ -14,7 +14,7 @@ const FAILURE = 3;
 async function outcomes(phase: Phase, outcome: Buffer) {
   const clock = new VirtualClock();
   const { attachment } = attach(clock);
-  const calls = ['a', 'b'].map((gid) => attachment.call(call({ gid, phase }), clock.monotonicMs() + 1_000));
+  const calls = ['a', 'b'].map((gid) => callOn(attachment, call({ gid, phase }), clock.monotonicMs() + 1_000));
   await settle();
   const { replies } = attachMethod.requestDeserialize(
     bytes(2, frame(Buffer.concat([number(1, 1), outcome]), number(1, 2))),

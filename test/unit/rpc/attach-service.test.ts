@@ -1,5 +1,6 @@
 import { MOST_STREAMS } from '../../../src/rpc/attach-service';
 import { peek, settle } from '../../support/virtual-clock';
+import { callBy } from '../invoker/attached';
 import { call } from '../invoker/real-participant';
 import { attachHouse, type FakeCall } from './attach-house';
 
@@ -15,7 +16,7 @@ async function attached(instanceId: string): Promise<FakeCall> {
   return stream;
 }
 
-const make = (gid: string) => house.attachments.call(call({ gid }));
+const make = (gid: string) => callBy(house.attachments, call({ gid }));
 
 describe('a second stream of the same instance', () => {
   test('replaces the first, whose calls are unknown at once', async () => {

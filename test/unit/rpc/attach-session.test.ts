@@ -2,6 +2,7 @@ import { TccError } from '../../../src/lib/errors';
 import { HELLO_MS } from '../../../src/rpc/attach-session';
 import { FRAME_ENTRIES } from '../../../src/wire/framer';
 import { peek, settle } from '../../support/virtual-clock';
+import { callBy } from '../invoker/attached';
 import { call } from '../invoker/real-participant';
 import { attachHouse, type FakeCall } from './attach-house';
 
@@ -17,7 +18,7 @@ async function attached(changes: Parameters<FakeCall['hello']>[0] = {}): Promise
   return stream;
 }
 
-const make = (gid: string) => house.attachments.call(call({ gid }));
+const make = (gid: string) => callBy(house.attachments, call({ gid }));
 const lost = { kind: 'unknown', code: 'UNAVAILABLE' };
 
 describe('hello', () => {
@@ -208,7 +209,7 @@ describe('a stream that stands', () => {
   test('sends no frame above half of what a message may hold', async () => {
     const stream = await attached();
     const payload = { data: Buffer.alloc(10_000), contentType: '' };
-    for (let index = 0; index < 8; index += 1) void house.attachments.call(call({ payload }));
+    for (let index = 0; index < 8; index += 1) void callBy(house.attachments, call({ payload }));
     await settle();
     const frames = stream.written.flatMap(({ calls }) => (calls ? [calls.entries.length] : []));
     expect(frames).toEqual([3, 3, 2]);
@@ -277,7 +278,7 @@ describe('a stream that ends', () => {
 
   test('after a goodbye the registration is not renewed', async () => {
     const stream = await attached();
-    void house.attachments.call(call({ timeoutMs: 60_000 }));
+    void callBy(house.attachments, call({ timeoutMs: 60_000 }));
     await settle();
     stream.say({ goodbye: {} });
     await house.clock.advance(30_000);
