@@ -34,7 +34,7 @@ export class AppendChecks {
     const submit: Journal['submit'] = (step, submitter) =>
       void append(step).then(
         (result) => submitter.stepped(step, result),
-        (error: unknown) => submitter.failed(step, error),
+        (error: unknown) => submitter.failed(step, error as Error),
       );
     const claim: Journal['claim'] = async (...asked) => {
       const claimed = await inner.claim(...asked);

@@ -73,7 +73,7 @@ export const carrierMutants: readonly Mutant[] = [
       'src/invoker/attachment.ts': [
         [
           "failure('DEADLINE_EXCEEDED', `no answer in",
-          "out.asked.phase !== 'try' ? { kind: 'done', reply: undefined, fence: undefined } : failure('DEADLINE_EXCEEDED', `no answer in",
+          "asked.phase !== 'try' ? { kind: 'done', reply: undefined, fence: undefined } : failure('DEADLINE_EXCEEDED', `no answer in",
         ],
       ],
     },

@@ -93,10 +93,7 @@ export const journalMutants: readonly Mutant[] = [
     within: 60,
     patches: {
       'src/journal/batcher.ts': [
-        [
-          'if (before !== undefined) {\n      before.next',
-          'if ((before as unknown) === null) {\n      before!.next',
-        ],
+        ['if (before !== undefined) {\n      before.next', 'if ((before as unknown) === null) {\n      before!.next'],
       ],
     },
   },

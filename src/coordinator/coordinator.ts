@@ -18,9 +18,10 @@ import {
   type TransactionStatus,
 } from '../engine/model';
 import type { Directory, Invoker } from '../invoker/invoker';
-import type { Journal, StepResult } from '../journal/journal';
+import type { Journal, Lease } from '../journal/journal';
 
 import type { TransactionApi, TryResult, Wait } from './api';
+import { appendBegin, type BeginningDeps } from './beginning';
 import { begun, sameOrTaken } from './begun';
 import { CatchUp } from './catch-up';
 import { Circumstances } from './circumstances';
@@ -60,17 +61,17 @@ export interface CoordinatorDeps {
 
 /** How often a command is put again because the driver it was put to let go first. */
 const COMMAND_ROUNDS = 5;
-/** How often a repeated begin is looked at again when its transaction vanishes in between. */
-const BEGIN_RACES = 3;
 
 export class Coordinator implements TransactionApi, Stoppable {
   readonly name = 'coordinator';
   private readonly options: CoordinatorOptions;
   private readonly deps: CoordinatorDeps;
+  private readonly lease: Lease;
   private readonly time: DatabaseTime;
   private readonly hand: Hand;
   private readonly catchUp: CatchUp;
   private readonly outcomes: Outcomes;
+  private readonly beginning: BeginningDeps;
   private readonly interactive: InteractiveBranches;
 
   constructor(options: CoordinatorOptions, deps: CoordinatorDeps) {
@@ -80,6 +81,8 @@ export class Coordinator implements TransactionApi, Stoppable {
     const { rules, worker, openTransactions, maxBranches } = options;
     this.time = new DatabaseTime(clock, deps.nowMs);
     this.catchUp = new CatchUp(clock);
+    this.lease = { worker, leaseMs: rules.leaseMs };
+    this.beginning = { journal, clock, time: this.time, catchUp: this.catchUp };
     this.outcomes = new Outcomes({ journal, clock, inHand: (gid) => this.hand.has(gid) });
     this.hand = new Hand(
       { openTransactions },
@@ -112,7 +115,7 @@ export class Coordinator implements TransactionApi, Stoppable {
   async begin(asked: NewTransaction): Promise<Transaction> {
     this.hand.admit();
     try {
-      const result = await this.appendBegin(asked);
+      const result = await appendBegin(asked, this.lease, this.beginning);
       if (result.kind === 'stands') return sameOrTaken(asked, result.current);
       this.hand.countInteractive(asked.gid, asked.timeoutMs);
       return begun(asked, result, this.options.worker);
@@ -202,7 +205,7 @@ export class Coordinator implements TransactionApi, Stoppable {
         const policy = this.deps.directory.action(participant, action);
         if (policy instanceof Promise) await policy;
       }
-      const result = await this.appendBegin(asked);
+      const result = await appendBegin(asked, this.lease, this.beginning);
       if (result.kind === 'stands') return await this.takeOver(sameOrTaken(asked, result.current));
       const transaction = begun(asked, result, this.options.worker);
       this.hand.take(transaction)?.startNew(this.line);
@@ -210,24 +213,6 @@ export class Coordinator implements TransactionApi, Stoppable {
     } finally {
       this.hand.admitted();
     }
-  }
-
-  private async appendBegin(asked: NewTransaction): Promise<StepResult> {
-    const { worker, rules } = this.options;
-    const step = { kind: 'begin', transaction: asked, worker, dueInMs: rules.leaseMs } as const;
-    const putAtMs = this.deps.clock.monotonicMs();
-    try {
-      for (let race = 0; race < BEGIN_RACES; race += 1) {
-        const result = await this.deps.journal.append(step);
-        this.time.seen(result.atMs);
-        this.catchUp.began(putAtMs);
-        if (result.kind === 'applied' || result.current !== undefined) return result;
-      }
-    } catch (error) {
-      this.catchUp.failed(error);
-      throw error;
-    }
-    throw new TccError('JOURNAL_UNAVAILABLE', `transaction ${asked.gid} came and went while it was begun; try again`);
   }
 
   /** Where transactions wait while the journal's absence is being made up for. */
@@ -242,8 +227,7 @@ export class Coordinator implements TransactionApi, Stoppable {
   private async takeOver(standing: Transaction): Promise<Transaction> {
     const { gid, state, rounds } = standing;
     if (isTerminal(state.status) || rounds > 0 || this.hand.has(gid)) return standing;
-    const lease = { worker: this.options.worker, leaseMs: this.options.rules.leaseMs };
-    const [claimed] = await this.deps.journal.claim([gid], lease, 'held');
+    const [claimed] = await this.deps.journal.claim([gid], this.lease, 'held');
     if (claimed === undefined) return standing;
     this.hand.take(claimed)?.resume(this.line);
     return claimed;

@@ -223,7 +223,7 @@ export class Driver implements Submitter, Caller {
   }
 
   /** Nobody knows what became of its step. */
-  failed(_step: Step, error: unknown): void {
+  failed(_step: Step, error: Error): void {
     this.lost(error, this.stepEnded());
   }
 

@@ -8,9 +8,9 @@
 import { status } from '@grpc/grpc-js';
 
 import type { Outcome } from '../engine/outcome';
-import { ChurnMap } from '../lib/churn-map';
 import type { Clock } from '../lib/clock';
 import { EarliestTimer } from '../lib/earliest-timer';
+import { Numbered } from '../lib/numbered';
 import {
   callEntryBytes,
   fenceNames,
@@ -56,18 +56,16 @@ interface Out extends RawCallEntry {
 }
 
 const OK: number = status.OK;
-const LARGEST_ID = 2 ** 32 - 1;
 
 export class Attachment {
   readonly participant: string;
   readonly instanceId: string;
   private readonly options: AttachmentOptions;
   private readonly deps: AttachmentDeps;
-  private readonly out = new ChurnMap<number, Out>();
+  private readonly out = new Numbered<Out>();
   private readonly framer: Framer<Out>;
   private readonly expiry: EarliestTimer;
   private bytesOut = 0;
-  private lastId = 0;
   private closed = false;
   private whenIdle: (() => void)[] = [];
 
@@ -102,7 +100,7 @@ export class Attachment {
 
   /** Sends a call that there is room for. It ends at `endsAtMs` (monotonic) at the latest. */
   call(call: ParticipantCall, caller: Caller, endsAtMs: number): void {
-    const id = this.nextId();
+    const id = this.out.next();
     const { gid, branchId, action, attempt, payload } = call;
     const wire = { gid, branchId, action, attempt, remainingMs: call.timeoutMs, payload };
     const entry: Out = { id, phase: phaseNumbers[call.phase], call: wire, asked: call, caller, endsAtMs };
@@ -142,7 +140,7 @@ export class Attachment {
     // Whoever calls again on hearing of it must find that it is away.
     this.deps.roomChanged();
     const lost = failure('UNAVAILABLE', `the stream of ${this.participant}/${this.instanceId} broke`);
-    for (const out of [...this.out.values()]) this.end(out, lost);
+    for (const out of this.out.all()) this.end(out, lost);
     this.tellIdle();
   }
 
@@ -173,13 +171,17 @@ export class Attachment {
 
   private expire(nowMs: number): number | undefined {
     let next: number | undefined;
-    const over: Out[] = [];
-    for (const out of this.out.values()) {
-      if (out.endsAtMs <= nowMs) over.push(out);
-      else if (next === undefined || out.endsAtMs < next) next = out.endsAtMs;
+    let isAnyOver = false;
+    for (const out of this.out.all()) {
+      const { endsAtMs, asked } = out;
+      if (endsAtMs <= nowMs) {
+        isAnyOver = true;
+        this.end(out, failure('DEADLINE_EXCEEDED', `no answer in ${asked.timeoutMs} ms`));
+      } else if (next === undefined || endsAtMs < next) {
+        next = endsAtMs;
+      }
     }
-    for (const out of over) this.end(out, failure('DEADLINE_EXCEEDED', `no answer in ${out.asked.timeoutMs} ms`));
-    if (over.length > 0) this.framer.keepOnly(({ id }) => this.out.has(id));
+    if (isAnyOver) this.framer.keepOnly(({ id }) => this.out.has(id));
     this.settled();
     return next;
   }
@@ -192,11 +194,5 @@ export class Attachment {
   private tellIdle(): void {
     if (this.out.size > 0) return;
     for (const resolve of this.whenIdle.splice(0)) resolve();
-  }
-
-  private nextId(): number {
-    do this.lastId = this.lastId >= LARGEST_ID ? 1 : this.lastId + 1;
-    while (this.out.has(this.lastId));
-    return this.lastId;
   }
 }

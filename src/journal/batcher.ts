@@ -87,7 +87,7 @@ export class Batcher {
 
   append(step: Step): Promise<StepResult> {
     return new Promise((resolve, reject) => {
-      this.submit(step, { stepped: (_, result) => resolve(result), failed: (_, error) => reject(error as Error) });
+      this.submit(step, { stepped: (_, result) => resolve(result), failed: (_, error) => reject(error) });
     });
   }
 

@@ -48,7 +48,7 @@ export interface Journal {
 /** Who hears what became of a step that it has submitted. What a promise would resolve with, or reject with. */
 export interface Submitter {
   stepped(step: Step, result: StepResult): void;
-  failed(step: Step, error: unknown): void;
+  failed(step: Step, error: Error): void;
 }
 
 export type StepResult =

@@ -71,7 +71,10 @@ export function readBranch(
   const violations = new Violations();
   violations.id('gid', request.gid);
   if (request.branch === null) violations.add('branch', 'is required');
-  else checkBranch(violations, 'branch', request.branch, limits);
+  else {
+    violations.within('branch');
+    checkBranch(violations, request.branch, limits);
+  }
   violations.throwIfAny();
   return { gid: request.gid, branch: newBranch(checked(request.branch ?? undefined), triedBy) };
 }
@@ -122,24 +125,23 @@ function checkBranches(violations: Violations, branches: readonly BranchInput[],
   if (branches.length > limits.branches) {
     violations.add('branches', `has ${branches.length} branches; at most ${limits.branches} are allowed`);
   }
-  const firstWith = new Map<string, number>();
   // A request of a million empty branches must not earn a reply of a million violations.
-  branches.slice(0, limits.branches).forEach((branch, index) => {
-    const path = `branches[${index}]`;
-    checkBranch(violations, path, branch, limits);
-    const first = firstWith.get(branch.branchId);
-    if (first === undefined) firstWith.set(branch.branchId, index);
-    else violations.add(`${path}.branch_id`, `is the same as branches[${first}].branch_id`);
-  });
+  for (const [index, branch] of branches.slice(0, limits.branches).entries()) {
+    violations.within('branches', index);
+    checkBranch(violations, branch, limits);
+    const first = branches.findIndex(({ branchId }) => branchId === branch.branchId);
+    if (first < index) violations.add('branch_id', `is the same as branches[${first}].branch_id`);
+  }
+  violations.within('');
 }
 
-function checkBranch(violations: Violations, path: string, branch: BranchInput, limits: RequestLimits): void {
-  violations.id(`${path}.branch_id`, branch.branchId);
-  violations.id(`${path}.participant`, branch.participant);
-  violations.id(`${path}.action`, branch.action);
+function checkBranch(violations: Violations, branch: BranchInput, limits: RequestLimits): void {
+  violations.id('branch_id', branch.branchId);
+  violations.id('participant', branch.participant);
+  violations.id('action', branch.action);
   if (branch.payload === null) return;
-  violations.bytes(`${path}.payload.data`, branch.payload.data, limits.payloadBytes);
-  violations.contentType(`${path}.payload.content_type`, branch.payload.contentType);
+  violations.bytes('payload.data', branch.payload.data, limits.payloadBytes);
+  violations.contentType('payload.content_type', branch.payload.contentType);
 }
 
 function newBranch(branch: BranchInput, triedBy: TriedBy): NewBranch {

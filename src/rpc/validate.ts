@@ -44,9 +44,18 @@ function portOf(address: string): number {
  */
 export class Violations {
   private readonly found: FieldViolation[] = [];
+  private parent = '';
+  private index: number | undefined;
+
+  /** The fields that are named from now on are those of this one, or of this item of a list. Their path is put together when it is needed. */
+  within(parent: string, index?: number): void {
+    this.parent = parent;
+    this.index = index;
+  }
 
   add(field: string, description: string): void {
-    this.found.push({ field, description });
+    const item = this.index === undefined ? this.parent : `${this.parent}[${this.index}]`;
+    this.found.push({ field: item === '' ? field : `${item}.${field}`, description });
   }
 
   /** Throws INVALID_REQUEST when anything was found. */

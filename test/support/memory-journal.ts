@@ -68,7 +68,7 @@ export class MemoryJournal implements Journal, StepStore {
   submit(step: Step, submitter: Submitter): void {
     void this.append(step).then(
       (result) => submitter.stepped(step, result),
-      (error: unknown) => submitter.failed(step, error),
+      (error: unknown) => submitter.failed(step, error as Error),
     );
   }
 

@@ -10,9 +10,9 @@
 import { type ClientDuplexStream, Metadata, type ServiceError, status } from '@grpc/grpc-js';
 
 import type { Signal } from '../../lib/abort';
-import { ChurnMap } from '../../lib/churn-map';
 import type { Clock } from '../../lib/clock';
 import { DEADLINE_GRAIN_MS, EarliestTimer } from '../../lib/earliest-timer';
+import { Numbered } from '../../lib/numbered';
 import { clampTimeoutMs } from '../../wire/deadline';
 import {
   type CallKind,
@@ -38,15 +38,13 @@ const IDLE_MS = 100;
 /** What a frame has around an entry: a tag, and a length of five bytes at most. */
 const ENTRY_ROOM = 6;
 
-/** Ids are of type uint32; 0 is none. */
-const LAST_ID = 2 ** 32 - 1;
-
 /** What a call fails with when its answer is of another kind. */
 const NO_ANSWER = 'the answer holds neither a response nor a failure';
 
 export type CallDuplex = ClientDuplexStream<EncodedFrame, Frame<RawReply>>;
 
 interface OpenCall {
+  readonly id: number;
   readonly kind: CallKind;
   readonly endsAtMs: number;
   readonly signal: Signal;
@@ -67,12 +65,11 @@ export class CallStream {
   private readonly duplex: CallDuplex;
   private readonly clock: Clock;
   private readonly ended: (stream: CallStream, refused: boolean) => void;
-  private readonly open = new ChurnMap<number, OpenCall>();
+  private readonly open = new Numbered<OpenCall>();
   private readonly framer: Framer<Uint8Array>;
   private readonly timer: EarliestTimer;
   /** What a frame may hold now. */
   private frameBytes = SMALLEST_MESSAGE_BYTES;
-  private lastId = 0;
   private usedAtMs: number;
   private state: 'open' | 'ending' | 'over' = 'open';
   /** Why the coordinator's frames cannot be read. */
@@ -110,7 +107,7 @@ export class CallStream {
    * it is for when the coordinator, or something before it, cannot carry calls in this way.
    */
   ask(kind: CallKind, request: object, limits: CallLimits, alone: () => Promise<object>): Promise<object> | undefined {
-    const id = this.nextId();
+    const id = this.open.next();
     const timeoutMs = clampTimeoutMs(limits.timeoutMs);
     const bytes = encoded(id, timeoutMs, kind, request);
     if (bytes === undefined || bytes.length + ENTRY_ROOM > this.frameBytes) return undefined;
@@ -118,7 +115,7 @@ export class CallStream {
     return new Promise((resolve, reject) => {
       const cancel = () => this.cancelled(id);
       const endsAtMs = this.clock.monotonicMs() + timeoutMs;
-      this.open.set(id, { kind, endsAtMs, signal: limits.signal, cancel, alone, resolve, reject });
+      this.open.set(id, { id, kind, endsAtMs, signal: limits.signal, cancel, alone, resolve, reject });
       limits.signal.addEventListener('abort', cancel);
       this.timer.include(endsAtMs);
       this.framer.push(bytes, bytes.length + ENTRY_ROOM, this.open.size === 1);
@@ -185,7 +182,7 @@ export class CallStream {
   /** Ends the calls whose time is over, and the stream when it is idle; says when to look again. */
   private look(nowMs: number): number | undefined {
     let next = Infinity;
-    for (const [id, { endsAtMs }] of this.open) {
+    for (const { id, endsAtMs } of this.open.all()) {
       if (endsAtMs > nowMs) next = Math.min(next, endsAtMs);
       else this.taken(id)?.reject(serviceError(status.DEADLINE_EXCEEDED, 'Deadline exceeded'));
     }
@@ -212,20 +209,13 @@ export class CallStream {
     this.framer.close();
     const end = this.fault === undefined ? heard : unreadable(this.fault);
     const refused = refusals.has(end.code);
-    const lost = [...this.open.keys()].flatMap((id) => this.taken(id) ?? []);
+    const lost = this.open.all().flatMap(({ id }) => this.taken(id) ?? []);
     this.ended(this, refused);
     const error = lostError(end);
     for (const { alone, resolve, reject } of lost) {
       if (refused) resolve(alone());
       else reject(error);
     }
-  }
-
-  private nextId(): number {
-    do {
-      this.lastId = this.lastId === LAST_ID ? 1 : this.lastId + 1;
-    } while (this.open.has(this.lastId));
-    return this.lastId;
   }
 }
 

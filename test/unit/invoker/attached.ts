@@ -92,11 +92,9 @@ export function returnTo(attachments: Attachments, asked: ParticipantCall): Prom
 }
 
 function taken(call: (caller: Caller) => boolean): Promise<Outcome> | undefined {
-  let isTaken = false;
-  const outcome = new Promise<Outcome>((resolve) => {
-    isTaken = call({ answered: (_, heard) => resolve(heard) });
-  });
-  return isTaken ? outcome : undefined;
+  let tell: (outcome: Outcome) => void = () => undefined;
+  const outcome = new Promise<Outcome>((resolve) => (tell = resolve));
+  return call({ answered: (_, heard) => tell(heard) }) ? outcome : undefined;
 }
 
 /** The gids of the calls that were sent to it. */

@@ -219,7 +219,7 @@ test('ids begin again after the largest, and pass over those that are still out'
   const { attachment, sent } = attached;
   const oldest = callOn(attachment, sized('oldest', 0), 10_000);
   // Four thousand million calls would take too long.
-  (attachment as unknown as { lastId: number }).lastId = 2 ** 32 - 3;
+  (attachment as unknown as { out: { last: number } }).out.last = 2 ** 32 - 3;
   const later = ['a', 'b', 'c', 'd'].map((gid) => callOn(attachment, sized(gid, 0), 10_000));
   await settle();
   expect(sent().map(({ id }) => id)).toEqual([1, 2 ** 32 - 2, 2 ** 32 - 1, 2, 3]);
