@@ -33,9 +33,10 @@ export class Processes {
     return this.coordinator('tccd without a journal', 'bench/programs/null-tccd.js', {});
   }
 
-  /** Passes on so many phases of each transaction. */
-  relay(phases: 1 | 2 = 2): Promise<Coordinator> {
-    return this.coordinator('relay', 'bench/programs/relay.js', { BENCH_PHASES: String(phases) });
+  /** Passes on so many phases of each transaction, with the steps of each in the database, if there is one. */
+  relay(phases: 1 | 2 = 2, databaseUrl?: string): Promise<Coordinator> {
+    const journal = databaseUrl === undefined ? {} : { BENCH_JOURNAL: databaseUrl };
+    return this.coordinator('relay', 'bench/programs/relay.js', { BENCH_PHASES: String(phases), ...journal });
   }
 
   /** The participants `a` and `b`, or those named. */

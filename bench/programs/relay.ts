@@ -1,7 +1,8 @@
 /**
  * A bare relay: what a coordinator passes on, passed on without an engine, a journal, timers or retries. Execute comes in, two
  * Trys go out, then two Confirms, and the answer goes back, in the same messages and, on streams, in frames gathered the same way.
- * It serves both ways of calling, and says on standard output where it listens. With BENCH_PHASES=1 it sends no Confirms.
+ * It serves both ways of calling, and says on standard output where it listens. With BENCH_PHASES=1 it sends no Confirms. With
+ * BENCH_JOURNAL, a database's URL, it waits for the three steps of each transaction where a coordinator does.
  */
 import { Server, ServerCredentials, type ServerDuplexStream } from '@grpc/grpc-js';
 
@@ -19,6 +20,7 @@ import { tccV1 } from '../../src/wire/proto';
 import { relayedTransaction, type RelayedExecute } from './relayed';
 import { RelayedStream } from './relayed-stream';
 import { RelayedUnary } from './relayed-unary';
+import { openSteps } from './steps';
 
 /** What a participant is called by, whatever carries it. */
 export interface Relayed {
@@ -28,16 +30,29 @@ export interface Relayed {
 const participants = new Map<string, Relayed>();
 const phases = (['try', 'confirm'] as const).slice(0, Number(process.env['BENCH_PHASES'] ?? 2));
 
+const { BENCH_JOURNAL } = process.env;
+const opening = BENCH_JOURNAL === undefined ? undefined : openSteps(BENCH_JOURNAL);
+
 async function relay(request: RelayedExecute): Promise<void> {
+  const { gid, branches } = request;
+  const steps = opening && (await opening);
+  await steps?.begin(gid, branches.map(newBranch));
   for (const phase of phases) {
     await Promise.all(
-      request.branches.map((branch) => {
+      branches.map((branch) => {
         const participant = participants.get(branch.participant);
         if (participant === undefined) throw new Error(`no participant ${branch.participant}`);
-        return participant.call(phase, request.gid, branch);
+        return participant.call(phase, gid, branch);
       }),
     );
+    if (phase === 'try') await steps?.decide(gid, branches.length);
   }
+  await steps?.finish(gid);
+}
+
+function newBranch({ branchId, participant, action, payload }: RelayedExecute['branches'][number]) {
+  const { data, contentType } = payload ?? { data: new Uint8Array(), contentType: '' };
+  return { branchId, participant, action, payload: { data, contentType }, triedBy: 'coordinator' } as const;
 }
 
 function attach(call: ServerDuplexStream<AttachUp, AttachDown>): void {
