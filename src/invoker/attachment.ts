@@ -164,7 +164,7 @@ export class Attachment {
   }
 
   private end(out: Out, outcome: Outcome): void {
-    this.out.delete(out.id);
+    if (!this.out.delete(out.id)) return;
     this.bytesOut -= out.asked.payload.data.length;
     out.caller.answered(out.asked, outcome);
   }

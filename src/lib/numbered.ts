@@ -44,12 +44,14 @@ export class Numbered<Value> {
     return this.has(number) ? this.values[this.placeOf(number)] : undefined;
   }
 
-  delete(number: number): void {
-    if (!this.has(number)) return;
+  /** Whether it was there. */
+  delete(number: number): boolean {
+    if (!this.has(number)) return false;
     const place = this.placeOf(number);
     this.numbers[place] = 0;
     this.values[place] = undefined;
     this.count -= 1;
+    return true;
   }
 
   /** Those that are there now, in no order, whoever comes and goes meanwhile. */
