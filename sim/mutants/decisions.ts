@@ -161,7 +161,7 @@ export const decisionMutants: readonly Mutant[] = [
     patches: {
       'src/recovery/recovery.ts': [
         ['const RESUMED_AT_ONCE = 2_000;', 'const RESUMED_AT_ONCE = 6;'],
-        ['.finally(() => {\n          this.resumed -= 1;\n        });', ';'],
+        ['.finally(() => this.letGo());', ';'],
       ],
     },
   },

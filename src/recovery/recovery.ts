@@ -2,8 +2,8 @@
  * Looks for what is due and hands it to the coordinator; keeps the leases of what is in hand; clears what is past its
  * retention. Any number of coordinators may scan: claiming is a compare-and-set per row.
  * R1. Whatever is open becomes due again by itself (lease, retry or deadline), so nothing is forgotten (I11).
- * R2. At most RESUMED_AT_ONCE transactions are carried on at once, and half of what the coordinator may hold: a mountain of old ones
- *     starves no new one, and one that waits for a sick participant gives its place back after a round.
+ * R2. At most RESUMED_AT_ONCE transactions are carried on at once, and half of what the coordinator may hold, and not all of them from
+ *     the start: a mountain of old ones starves no new one, and one that waits for a sick participant gives its place back after a round.
  * R3. An error of the database ends a round, never the scanner.
  */
 import type { Stoppable } from '../lib/lifecycle';
@@ -35,6 +35,13 @@ export interface RecoveryDeps extends LoopDeps {
 
 /** Bounds memory during recovery, and the calls that a mountain of due transactions makes at once. */
 const RESUMED_AT_ONCE = 2_000;
+/**
+ * So many to begin with; each that is let go of makes room for itself and for one more. A coordinator that has just started is slow,
+ * and its participants are on their way back: the first new orders would stand behind thousands of old transactions.
+ */
+const RESUMED_AT_FIRST = 128;
+/** Then as many as may be: the first ones may all be waiting for a participant that hangs, and the others need not wait with them. */
+const FIRST_MS = 1_000;
 /** One multi-row statement's worth of gids to renew. */
 const RENEW_SIZE = 500;
 /** A purge deletes this many transactions in one go, and goes on at once while there are more: short locks, no bursts. */
@@ -49,6 +56,9 @@ export class Recovery implements Stoppable {
   private readonly loops: Loop[];
   private readonly resumedAtOnce: number;
   private resumed = 0;
+  /** How many may be carried on at first. */
+  private room = RESUMED_AT_FIRST;
+  private firstUntilMs = 0;
 
   constructor(options: RecoveryOptions, deps: RecoveryDeps) {
     this.options = options;
@@ -64,6 +74,7 @@ export class Recovery implements Stoppable {
 
   /** Starts scanning at once: what a dead coordinator left may be due already. */
   start(): void {
+    this.firstUntilMs = this.deps.clock.monotonicMs() + FIRST_MS;
     for (const loop of this.loops) loop.start();
   }
 
@@ -75,7 +86,7 @@ export class Recovery implements Stoppable {
   private async scan(): Promise<number> {
     const { journal, coordinator, logger } = this.deps;
     const { worker, leaseMs, scanMs, scanSize } = this.options;
-    const room = Math.min(scanSize, this.resumedAtOnce - this.resumed);
+    const room = Math.min(scanSize, this.most() - this.resumed);
     // Full: look again as soon as a place may be free. That costs no statement.
     if (room <= 0) return SHORTEST_PAUSE_MS;
     const due = await journal.due(room);
@@ -89,11 +100,20 @@ export class Recovery implements Stoppable {
         .catch((error: unknown) => {
           logger.error({ gid: transaction.gid, err: error }, 'a due transaction could not be carried on');
         })
-        .finally(() => {
-          this.resumed -= 1;
-        });
+        .finally(() => this.letGo());
     }
     return due.gids.length === room ? 0 : scanMs;
+  }
+
+  /** How many may be carried on now. */
+  private most(): number {
+    const isFirst = this.deps.clock.monotonicMs() < this.firstUntilMs;
+    return isFirst ? Math.min(this.room, this.resumedAtOnce) : this.resumedAtOnce;
+  }
+
+  private letGo(): void {
+    this.resumed -= 1;
+    this.room += 1;
   }
 
   private async renew(): Promise<number> {

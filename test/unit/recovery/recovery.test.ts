@@ -107,11 +107,27 @@ describe('the scanner', () => {
     for (let i = 0; i < 2_100; i += 1) await begin(`g${i}`, 0);
     const scanner = recovery({ scanSize: 500 });
     scanner.start();
-    await clock.advance(1_000);
+    await clock.advance(2_000);
     expect(carried).toHaveLength(2_000);
     for (const { letGo } of carried.slice(0, 30)) letGo();
     await clock.advance(20);
     expect(carried).toHaveLength(2_030);
+    await scanner.stop();
+  });
+
+  test('begins with 128, and one more for each that is let go of; after a second with as many as may be', async () => {
+    for (let i = 0; i < 2_300; i += 1) await begin(`g${i}`, 0);
+    const scanner = recovery({ scanSize: 500 });
+    scanner.start();
+    await clock.advance(100);
+    expect(carried).toHaveLength(128);
+    for (const { letGo } of carried.splice(0)) letGo();
+    await clock.advance(20);
+    expect(carried).toHaveLength(256);
+    await clock.advance(870);
+    expect(carried).toHaveLength(256);
+    await clock.advance(20);
+    expect(carried).toHaveLength(2_000);
     await scanner.stop();
   });
 
@@ -128,7 +144,8 @@ describe('the scanner', () => {
     for (let i = 0; i < 2_001; i += 1) await begin(`g${i}`, 0);
     const scanner = recovery({ scanSize: 500 });
     scanner.start();
-    await clock.advance(100);
+    await clock.advance(2_000);
+    expect(carried).toHaveLength(2_000);
     const before = count('due');
     await clock.advance(1_000);
     expect(count('due')).toBe(before);
