@@ -2,7 +2,7 @@ import type { NewTransaction } from '../engine/model';
 import type { BeginStep } from '../engine/step';
 import type { Clock } from '../lib/clock';
 import { TccError } from '../lib/errors';
-import type { Journal, StepResult, Submitter } from '../journal/journal';
+import type { Journal, Lease, StepResult, Submitter } from '../journal/journal';
 
 import type { CatchUp } from './catch-up';
 import type { DatabaseTime } from './database-time';
@@ -18,11 +18,7 @@ export interface BeginningDeps {
 }
 
 /** Makes a transaction durable, or finds the one that stands in its place. Rejects as Journal.append does. */
-export function appendBegin(
-  transaction: NewTransaction,
-  lease: { readonly worker: string; readonly leaseMs: number },
-  deps: BeginningDeps,
-): Promise<StepResult> {
+export function appendBegin(transaction: NewTransaction, lease: Lease, deps: BeginningDeps): Promise<StepResult> {
   return new Promise((resolve, reject) => {
     const step = { kind: 'begin', transaction, worker: lease.worker, dueInMs: lease.leaseMs } as const;
     deps.journal.submit(step, new Beginning(deps, resolve, reject));
